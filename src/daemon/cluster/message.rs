@@ -34,10 +34,10 @@ pub enum ClusterTold {
     Facts(Vec<u8>),
     /// It may have missed something, and asks for all that anybody knows. By the store's clock.
     Asks(Moment),
-    /// It begins to tell all that it knows, because this process has asked.
-    Begins(ProcessId),
+    /// It begins to tell all that it knows.
+    Begins(FullAnswer),
     /// That was all.
-    Ends(ProcessId),
+    Ends(FullAnswer),
     /// What it has spent of the buckets of one user, client or network, as `gate::spent` writes it.
     Spent(NumberedRecords),
     /// How long the debts of users are.
@@ -65,6 +65,42 @@ impl ClusterTold {
             | Self::Lacks(_)
             | Self::ToldAgain { .. } => false,
         }
+    }
+}
+
+/// All that a machine knows, told because somebody has asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FullAnswer {
+    /// Which process has asked.
+    pub asker: ProcessId,
+    /// When it began, by the clock in common: a record that is repeated later says nothing.
+    pub at: Moment,
+    /// How many users it knows: who knows more has more to tell.
+    pub users: u64,
+}
+
+impl FullAnswer {
+    fn octets(&self) -> Vec<u8> {
+        let numbers = [self.at.as_nanos(), self.users].map(u64::to_le_bytes);
+        [&self.asker, numbers.as_flattened()].concat()
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        let (asker, rest) = body.split_first_chunk()?;
+        // An earlier version says no more.
+        let numbers = match rest {
+            [] => [[0; 8]; 2],
+            _ => {
+                let (at, rest) = rest.split_first_chunk()?;
+                [*at, *rest.first_chunk()?]
+            }
+        };
+        let [at, users] = numbers.map(u64::from_le_bytes);
+        Some(Self {
+            asker: *asker,
+            at: Moment::from_nanos(at),
+            users,
+        })
     }
 }
 
@@ -103,26 +139,30 @@ pub enum SettlingTold {
     Unknown,
     /// It does, at this moment of the clock in common: a record that is repeated later says nothing.
     Settles(Moment),
-    /// It does not, or does not any more.
-    Settled,
+    /// It does not, or does not any more, at this moment.
+    Settled(Moment),
 }
 
 impl SettlingTold {
     fn octets(self) -> Vec<u8> {
+        let said = |what: u8, at: Moment| [&[what][..], &at.as_nanos().to_le_bytes()].concat();
         match self {
             Self::Unknown => Vec::new(),
-            Self::Settles(at) => [&[SETTLES][..], &at.as_nanos().to_le_bytes()].concat(),
-            Self::Settled => vec![SETTLED],
+            Self::Settles(at) => said(SETTLES, at),
+            Self::Settled(at) => said(SETTLED, at),
         }
     }
 
     fn read(body: &[u8]) -> Option<Self> {
+        let moment = |at: &[u8]| {
+            let at = u64::from_le_bytes(*at.first_chunk()?);
+            Some(Moment::from_nanos(at))
+        };
         match body.split_first() {
-            Some((&SETTLES, at)) => {
-                let at = u64::from_le_bytes(*at.first_chunk()?);
-                Some(Self::Settles(Moment::from_nanos(at)))
-            }
-            Some((&SETTLED, _)) => Some(Self::Settled),
+            Some((&SETTLES, at)) => Some(Self::Settles(moment(at)?)),
+            // An earlier version says no moment.
+            Some((&SETTLED, [])) => Some(Self::Unknown),
+            Some((&SETTLED, at)) => Some(Self::Settled(moment(at)?)),
             _ => Some(Self::Unknown),
         }
     }
@@ -173,8 +213,8 @@ impl ClusterLetter {
             ClusterTold::Hello(settling) => (HELLO, settling.octets()),
             ClusterTold::Facts(facts) => (TELLS, facts.clone()),
             ClusterTold::Asks(at) => (ASKS, moment(at)),
-            ClusterTold::Begins(process) => (BEGINS, process.to_vec()),
-            ClusterTold::Ends(process) => (ENDS, process.to_vec()),
+            ClusterTold::Begins(answer) => (BEGINS, answer.octets()),
+            ClusterTold::Ends(answer) => (ENDS, answer.octets()),
             ClusterTold::Spent(records) => (SPENT, records.octets()),
             ClusterTold::Owed(records) => (OWED, records.octets()),
             ClusterTold::Lacks(lacked) => (LACKS, lacked.octets()),
@@ -196,8 +236,8 @@ impl ClusterLetter {
                 let at = u64::from_le_bytes(*body.first_chunk()?);
                 ClusterTold::Asks(Moment::from_nanos(at))
             }
-            BEGINS => ClusterTold::Begins(*body.first_chunk()?),
-            ENDS => ClusterTold::Ends(*body.first_chunk()?),
+            BEGINS => ClusterTold::Begins(FullAnswer::read(body)?),
+            ENDS => ClusterTold::Ends(FullAnswer::read(body)?),
             SPENT => ClusterTold::Spent(NumberedRecords::read(body)?),
             OWED => ClusterTold::Owed(NumberedRecords::read(body)?),
             LACKS => ClusterTold::Lacks(LackedLetters::read(body)?),
@@ -263,14 +303,19 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_what_is_half_there_is_nothing() {
         let process = [7; 16];
+        let answer = FullAnswer {
+            asker: [8; 16],
+            at: Moment::from_seconds(9),
+            users: 10,
+        };
         for told in [
             ClusterTold::Hello(SettlingTold::Unknown),
             ClusterTold::Hello(SettlingTold::Settles(Moment::from_seconds(9))),
-            ClusterTold::Hello(SettlingTold::Settled),
+            ClusterTold::Hello(SettlingTold::Settled(Moment::from_seconds(9))),
             ClusterTold::Facts(vec![1, 2, 3]),
             ClusterTold::Asks(Moment::from_seconds(9)),
-            ClusterTold::Begins([8; 16]),
-            ClusterTold::Ends([9; 16]),
+            ClusterTold::Begins(answer),
+            ClusterTold::Ends(answer),
             ClusterTold::Spent(records(&[])),
             ClusterTold::Owed(records(&[])),
             ClusterTold::Lacks(LackedLetters {
@@ -283,12 +328,15 @@ mod tests {
             let letter = ClusterLetter { process, told };
             let octets = letter.octets();
             assert_eq!(ClusterLetter::read(&octets), Some(letter.clone()));
-            // A hello of an earlier version ends here.
-            let hello = 1 + process.len();
+            // What an earlier version writes ends here.
+            let earlier = match letter.told {
+                ClusterTold::Hello(_) => [17, 18],
+                ClusterTold::Begins(_) | ClusterTold::Ends(_) => [33, 33],
+                _ => [0, 0],
+            };
             if !matches!(letter.told, ClusterTold::Facts(_)) {
-                for short in (0..octets.len()).filter(|short| octets[0] != HELLO || *short != hello)
-                {
-                    assert_eq!(ClusterLetter::read(&octets[..short]), None);
+                for short in (1..octets.len()).filter(|short| !earlier.contains(short)) {
+                    assert_eq!(ClusterLetter::read(&octets[..short]), None, "{letter:?}");
                 }
             }
         }

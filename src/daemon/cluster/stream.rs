@@ -17,10 +17,10 @@ use gatepost_core::moment::Moment;
 
 const READ: &str = include_str!("read.lua");
 const RECORDS: &str = "gatepost:1:records";
-/// Entries that are read at once.
+/// Entries that are read at once, at most.
 pub const BATCH: usize = 64;
 /// Octets of an entry that is read. None of ours has more than 10 KiB.
-const LONGEST: usize = 65_536;
+const LONGEST: usize = 16_384;
 
 /// A connection by which records are read and written.
 #[derive(Debug)]
@@ -98,16 +98,20 @@ impl RecordStream {
         Ok(())
     }
 
-    /// Reads on from `place`, [`BATCH`] entries at most.
+    /// Reads on from `place`, `batch` entries at most.
     ///
     /// # Errors
     /// Why the store does not say.
-    pub async fn read(&mut self, place: &mut StreamPlace) -> Result<StreamPart, LenderFault> {
+    pub async fn read(
+        &mut self,
+        place: &mut StreamPlace,
+        batch: usize,
+    ) -> Result<StreamPart, LenderFault> {
         let from = place.0.as_deref().unwrap_or("-");
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.read).arg(1).arg(RECORDS);
         // The last one of before, too: is it still there?
-        command.arg(from).arg(BATCH + 1).arg(LONGEST);
+        command.arg(from).arg(batch + 1).arg(LONGEST);
         let told: Vec<Value> = self.connection.ask(&command).await?;
         part(&told, place)
             .ok_or_else(|| LenderFault::Refused("its answer makes no sense".to_owned()))

@@ -14,6 +14,7 @@ use crate::cluster::secret::ClusterSecret;
 mod by_mesh;
 mod by_store;
 mod ledger;
+mod orders;
 mod read_letters;
 mod settling_in;
 mod sync;

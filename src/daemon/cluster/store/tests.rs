@@ -295,7 +295,7 @@ async fn only_the_right_password_of_the_user_lets_us_in() {
     lender.leave("mx1", "a").await.unwrap();
     let mut records = RecordStream::connect(&settings).await.unwrap();
     records.add("mx1", &[vec![1]], 9).await.unwrap();
-    let read = records.read(&mut StreamPlace::default()).await.unwrap();
+    let read = records.read(&mut StreamPlace::default(), 64).await.unwrap();
     assert_eq!(read.entries.len(), 1);
     std::fs::write(&password, "wrong").unwrap();
     let refused = Lender::connect(&settings).await.unwrap_err();

@@ -16,7 +16,7 @@ fn numbered(from: u32, to: u32) -> Vec<Vec<u8>> {
 }
 
 async fn read(stream: &mut RecordStream, place: &mut StreamPlace) -> StreamPart {
-    stream.read(place).await.unwrap()
+    stream.read(place, BATCH).await.unwrap()
 }
 
 fn sealed(part: &StreamPart) -> Vec<Vec<u8>> {
@@ -210,7 +210,10 @@ async fn a_key_that_is_no_stream_is_said_to_be_none() {
     let redis = Redis::start(&[]).await;
     redis.run(&["SET", RECORDS, "another program's"]).await;
     let mut here = stream(&redis).await;
-    let refused = here.read(&mut StreamPlace::default()).await.unwrap_err();
+    let refused = here
+        .read(&mut StreamPlace::default(), BATCH)
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("wrong kind"), "{refused}");
     let refused = here.add("mx1", &numbered(0, 1), KEPT).await.unwrap_err();
     assert!(refused.to_string().contains("wrong kind"), "{refused}");

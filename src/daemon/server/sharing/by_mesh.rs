@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
+use super::orders::OrdersKept;
 use super::settling_in::SignOfLife;
 use super::telling::FactExchange;
 use crate::cluster::common_clock::CommonClock;
@@ -33,7 +34,7 @@ mod standing;
 
 use doors::MeshDoors;
 use in_flight::SpentInFlight;
-use peer::{LinkedPeer, OrdersKept};
+use peer::LinkedPeer;
 use standing::yields;
 
 /// From one look at what has changed here to the next.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
+use super::orders::OrdersKept;
 use super::read_letters::ReadLetters;
 use super::sync::{FullSync, NextTold};
 use super::telling::FactExchange;
@@ -39,7 +40,10 @@ struct StoreSharer {
     /// Letters on their way to the store: they go again, as they are, until it has taken them.
     unsent: Vec<Vec<u8>>,
     read: ReadLetters,
+    orders: OrdersKept,
     place: StreamPlace,
+    /// Entries that are read at once: fewer where the way to the store is slow.
+    batch: usize,
     /// When the stream was read last.
     read_at: Moment,
     length: StreamLength,
@@ -54,6 +58,8 @@ pub(super) async fn share(exchange: FactExchange, secret: ClusterSecret, store: 
         told: ToldLetters::new(exchange.process),
         unsent: Vec::new(),
         read: ReadLetters::default(),
+        orders: OrdersKept::default(),
+        batch: BATCH,
         read_at: exchange.clock().now(),
         length: StreamLength::new(exchange.settings.machines.len()),
         exchange,
@@ -116,7 +122,13 @@ impl StoreSharer {
         let clock = self.exchange.clock();
         for _ in 0..READS {
             let asked = clock.now();
-            let part = stream.read(&mut self.place).await?;
+            let part = stream.read(&mut self.place, self.batch).await;
+            let asked_for = self.batch;
+            self.batch = match part {
+                Err(LenderFault::Silent(_)) => (asked_for / 2).max(1),
+                _ => (asked_for * 2).min(BATCH),
+            };
+            let part = part?;
             let now = clock.now();
             self.common.set(part.time, asked, now);
             if part.missed {
@@ -127,7 +139,7 @@ impl StoreSharer {
                 }
             }
             self.read_at = now;
-            let is_last = part.entries.len() < BATCH;
+            let is_last = part.entries.len() < asked_for;
             for entry in part.entries {
                 self.length.note(entry.sealed.len());
                 self.take(entry).await;
@@ -164,7 +176,8 @@ impl StoreSharer {
         let common = self.common;
         let letter = &numbered.letter;
         self.exchange.take(&machine, letter, common, now).await;
-        self.sync.note(letter, common.of(now), now);
+        let moments = (now, common.of(now));
+        self.sync.note(letter, self.exchange.gate(), moments);
         self.read.note(&numbered, now);
     }
 
@@ -213,6 +226,7 @@ impl StoreSharer {
         }
         self.tell(self.exchange.entries(&news, self.common.ahead()));
         self.told.keep(&news);
+        self.orders.keep(&news, self.exchange.clock().now());
         self.exchange.health.told(news.len() as u64);
         let spent = self.exchange.spent(self.common);
         self.tell(spent);
@@ -229,6 +243,11 @@ impl StoreSharer {
         }
         self.tell(asks);
         self.sync.tell_again(&self.told, self.exchange.gate(), now);
+        if self.sync.orders_are_due(now) {
+            let orders = self.orders.get(now);
+            self.tell(self.exchange.entries(&orders, self.common.ahead()));
+            self.told.keep(&orders);
+        }
         let company = |since| self.exchange.health.has_company(since);
         let next = self.sync.next(self.exchange.gate(), (now, common), company);
         self.tell_next(next);
@@ -245,9 +264,9 @@ impl StoreSharer {
         self.tell(next.letters);
         self.tell(facts);
         match next.again {
-            true => self.told.keep(&next.facts),
-            false if next.facts.is_empty() => {}
-            false => self.told.keep_none(),
+            Some(since) => self.told.keep_again(since, &next.facts),
+            None if next.facts.is_empty() => {}
+            None => self.told.keep_none(),
         }
         self.tell(debts);
         self.tell(next.end);

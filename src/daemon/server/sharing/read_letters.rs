@@ -12,8 +12,10 @@ use gatepost_core::moment::Moment;
 
 /// From one question to the next.
 const ASKS: Duration = Duration::from_secs(5);
-/// A process that has not answered by then is gone: all are asked what they know of it.
+/// A process of which nothing was read for so long is gone: all are asked what they know of it.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same of one that tells other things, and not what is missing.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// Processes whose numbers are remembered.
 const PROCESSES: usize = 1024;
 
@@ -62,7 +64,7 @@ impl ReadLetters {
     /// A letter of another process was read that only a later version knows: it is not missing.
     pub(super) fn note_unknown(&mut self, process: ProcessId, number: u64) {
         if let Some(process) = self.0.get_mut(&process)
-            && number == process.number + 1
+            && number == process.number.saturating_add(1)
         {
             process.number = number;
         }
@@ -75,7 +77,8 @@ impl ReadLetters {
             let Some(lack) = &mut read.lacks else {
                 continue;
             };
-            if now.since(lack.found) >= PATIENCE {
+            let silent = now.since(lack.found.max(read.at));
+            if silent >= PATIENCE || now.since(lack.found) >= LONGEST {
                 read.lacks = None;
                 is_gone = true;
             } else if lack.asked.is_none_or(|at| now.since(at) >= ASKS) {
@@ -113,7 +116,7 @@ impl ReadLetters {
 impl ReadProcess {
     fn note(&mut self, numbered: &NumberedLetter, now: Moment) {
         let NumberedLetter { number, letter } = numbered;
-        let follows = self.number + u64::from(letter.told.is_numbered());
+        let follows = self.number.saturating_add(letter.told.is_numbered().into());
         if *number > follows {
             let since = self.number;
             let lack = self.lacks.get_or_insert(MissingLetters {
@@ -162,7 +165,7 @@ mod tests {
     }
 
     fn hello(number: u64) -> NumberedLetter {
-        letter(number, ClusterTold::Hello(SettlingTold::Settled))
+        letter(number, ClusterTold::Hello(SettlingTold::Unknown))
     }
 
     fn again(number: u64, since: u64, from: u64) -> NumberedLetter {
@@ -252,6 +255,16 @@ mod tests {
         let later = NOW + PATIENCE;
         assert!(read.lacking((later, later)).1 && read.is_whole());
         assert!(!read.lacking((later, later)).1, "once");
+        // One that tells other things is there, for an hour.
+        let mut read = reading(&[facts(3), facts(5)]);
+        for minute in 1..60 {
+            let now = NOW + Duration::from_secs(60 * minute);
+            read.note(&hello(5), now);
+            assert!(!read.lacking((now, now)).1);
+        }
+        let later = NOW + LONGEST;
+        read.note(&hello(5), later);
+        assert!(read.lacking((later, later)).1);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl SignOfLife {
         }
         self.0 = Some((now, has_settled));
         Some(ClusterTold::Hello(match has_settled {
-            true => SettlingTold::Settled,
+            true => SettlingTold::Settled(common),
             false => SettlingTold::Settles(common),
         }))
     }
@@ -73,27 +73,27 @@ impl OthersSettling {
         gate: &Gate,
         (common, now): (CommonClock, Moment),
     ) {
+        let is_now = |at| {
+            let at = common.own(at);
+            now.since(at).max(at.since(now)) < FRESH
+        };
         match told {
-            SettlingTold::Unknown => {}
-            SettlingTold::Settled => {
-                if !gate.has_settled(now) {
-                    gate.finish_settling();
-                    info!(
-                        machine,
-                        "settling in is over: this machine of [cluster] does not settle in, so none does"
-                    );
-                }
+            SettlingTold::Settled(at) if is_now(at) && !gate.has_settled(now) => {
+                gate.finish_settling();
+                info!(
+                    machine,
+                    "settling in is over: this machine of [cluster] does not settle in, so none does"
+                );
             }
-            SettlingTold::Settles(at) => {
-                let at = common.own(at);
-                let is_now = now.since(at).max(at.since(now)) < FRESH;
-                if is_now && self.0.remove(machine) && self.0.is_empty() {
+            SettlingTold::Settles(at) if is_now(at) => {
+                if self.0.remove(machine) && self.0.is_empty() {
                     gate.others_settle();
                     if !gate.has_settled(now) {
                         info!("settling in: all other machines of [cluster] settle in too");
                     }
                 }
             }
+            SettlingTold::Unknown | SettlingTold::Settled(_) | SettlingTold::Settles(_) => {}
         }
     }
 }
@@ -143,7 +143,10 @@ mod tests {
             assert!(!is_told("mx3", SettlingTold::Settles(repeated)));
         }
         assert!(is_told("mx3", settles));
-        assert!(!is_told("mx4", SettlingTold::Settled));
+        for repeated in [NOW - FRESH, NOW + FRESH] {
+            assert!(is_told("mx4", SettlingTold::Settled(repeated)));
+        }
+        assert!(!is_told("mx4", SettlingTold::Settled(NOW)));
         assert!(!is_told("mx2", settles) && !is_told("mx3", settles));
         assert!(gate.has_settled(NOW));
     }
@@ -164,7 +167,7 @@ mod tests {
         sign.again();
         assert_eq!(sign.due(&gate, (later, later)), settles(later));
         gate.finish_settling();
-        let settled = ClusterTold::Hello(SettlingTold::Settled);
+        let settled = ClusterTold::Hello(SettlingTold::Settled(later));
         assert_eq!(sign.due(&gate, (later, later)), Some(settled));
         assert_eq!(sign.due(&gate, (later, later)), None);
     }

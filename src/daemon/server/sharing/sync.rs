@@ -1,19 +1,22 @@
 //! sync - when a machine asks for all that is known, and when it tells that
 //!
 //! Who starts, or has missed something, asks; who starts tells what it has of the last day. Of those who are asked one answers, after
-//! a short time of its own choice; the others see that and leave it. An answer serves all who have asked. Who lacks letters of one
-//! process asks that one, which tells them again, or all if it does not know any more what they said.
+//! a short time of its own choice; the others see that and leave it, but for one that knows more users. An answer serves all who have
+//! asked; who knows more than its machine tells all of it then. Who lacks letters of one process asks that one, which tells them
+//! again, or all if it does not know any more what they said.
 //! Decides only; the octets and their way are `sharing`'s.
+
+mod full_telling;
 
 use std::time::Duration;
 
+pub(super) use full_telling::NextTold;
+use full_telling::{FullTelling, TellingCause, ToldFacts, Unasked};
+
 use super::settling_in::SignOfLife;
 use super::told_letters::ToldLetters;
-use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
+use crate::cluster::message::{ClusterLetter, ClusterTold, FullAnswer, ProcessId};
 use gatepost_core::gate::Gate;
-use gatepost_core::gate::request::change::Change;
-use gatepost_core::gate::spent::UserDebt;
-use gatepost_core::gate::tell::Telling;
 use gatepost_core::moment::Moment;
 
 /// Nobody asks more often, whatever becomes of the stream.
@@ -30,14 +33,14 @@ const CHOICE: Duration = Duration::from_secs(2);
 const LAST: Duration = Duration::from_secs(5);
 /// Nobody tells letters again more often.
 const AGAIN: Duration = Duration::from_secs(5);
-/// A question that is older is not answered.
+/// A question that is older is not answered, and an answer that began before is none to a question of now.
 const OLD: Duration = Duration::from_secs(60);
+/// How far two machines may be apart in what the store's clock shows.
+const APART: Duration = Duration::from_secs(1);
+/// No answer takes longer: its end was lost.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// What a machine tells unasked.
 const RECENT: Duration = Duration::from_secs(86_400);
-/// Batches of users that are told in one round.
-const PER_ROUND: usize = 4;
-/// Debts that are told in one round.
-const DEBTS: usize = 1920;
 
 /// What a machine may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,49 +49,18 @@ enum Missing {
     /// It has not asked yet.
     Something,
     Asked(Moment),
-    /// This process answers, and did last at this moment.
-    Served(ProcessId, Moment),
+    /// A process answers.
+    Served(Server),
 }
 
-/// Why something is being told.
+/// The process that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    Unasked,
-    /// This process has asked for all.
-    Asked(ProcessId),
-    /// Somebody lacks letters after this number; the last number when it was told again.
-    Lacked(u64, u64),
-}
-
-/// What is being told.
-#[derive(Debug)]
-struct FullTelling {
-    cause: Cause,
-    facts: ToldFacts,
-    /// What users owe: told to who has asked, behind all else. None: it is not looked up yet.
-    debts: Option<Vec<UserDebt>>,
-}
-
-/// Where the facts are that are told.
-#[derive(Debug)]
-enum ToldFacts {
-    /// In the gate.
-    Known(Telling),
-    /// They were told before.
-    Again(Vec<Change>),
-    /// All are told.
-    None,
-}
-
-/// What to tell next: what is no fact, then facts, then debts. An end stands behind all of it.
-#[derive(Debug, Default)]
-pub(super) struct NextTold {
-    pub(super) letters: Vec<ClusterTold>,
-    pub(super) facts: Vec<Change>,
-    /// Whether these facts were told before.
-    pub(super) again: bool,
-    pub(super) debts: Vec<UserDebt>,
-    pub(super) end: Option<ClusterTold>,
+struct Server {
+    process: ProcessId,
+    answer: FullAnswer,
+    began: Moment,
+    /// When it told something last.
+    last: Moment,
 }
 
 /// The state of one machine.
@@ -97,10 +69,9 @@ pub(super) struct FullSync {
     process: ProcessId,
     lack: Missing,
     answer: Option<FullTelling>,
-    /// Whether what it knows of the last day is to be told.
-    recent: bool,
-    /// When it asked last.
-    asked: Option<Moment>,
+    unasked: Option<Unasked>,
+    /// When it asked last, by its own clock and by the store's.
+    asked: Option<(Moment, Moment)>,
     /// Which machine to answer, and when.
     due: Option<(Moment, ProcessId)>,
     /// When it answered last.
@@ -109,6 +80,9 @@ pub(super) struct FullSync {
     lacked: Option<u64>,
     /// When it told letters again last.
     told_again: Option<Moment>,
+    /// Whether somebody may have missed orders, of which no state tells later; and when they were told again last.
+    orders: bool,
+    told_orders: Option<Moment>,
     hello: SignOfLife,
 }
 
@@ -119,12 +93,14 @@ impl FullSync {
             process,
             lack: Missing::Nothing,
             answer: None,
-            recent: false,
+            unasked: None,
             asked: None,
             due: None,
             answered: None,
             lacked: None,
             told_again: None,
+            orders: false,
+            told_orders: None,
             hello: SignOfLife::default(),
         };
         new.missed();
@@ -140,7 +116,11 @@ impl FullSync {
 
     /// What this machine has to tell found no room, or was told by a process before this one.
     pub(super) fn tell_recent(&mut self) {
-        self.recent = true;
+        self.tell_unasked(Unasked::Recent);
+    }
+
+    fn tell_unasked(&mut self, what: Unasked) {
+        self.unasked = self.unasked.max(Some(what));
     }
 
     /// The others are to see at once that it is there.
@@ -155,17 +135,16 @@ impl FullSync {
             self.lack = Missing::Something;
         }
         match self.answer.take().map(|answer| answer.cause) {
-            Some(Cause::Asked(asker)) => self.due = Some((now, asker)),
-            Some(Cause::Unasked) => self.recent = true,
-            Some(Cause::Lacked(since, _)) => self.lacks(since),
+            Some(TellingCause::Asked(answer)) => self.due = Some((now, answer.asker)),
+            Some(TellingCause::Unasked(what)) => self.tell_unasked(what),
+            Some(TellingCause::Lacked(since, _)) => self.lacks(since),
             None => {}
         }
     }
 
     /// Somebody lacks what this process told after this number.
     fn lacks(&mut self, since: u64) {
-        let is_told =
-            |answer: &FullTelling| matches!(answer.cause, Cause::Lacked(told, _) if told <= since);
+        let is_told = |answer: &FullTelling| matches!(answer.cause, TellingCause::Lacked(told, _) if told <= since);
         if !self.answer.as_ref().is_some_and(is_told) {
             self.lacked = Some(self.lacked.map_or(since, |lowest| lowest.min(since)));
         }
@@ -176,22 +155,19 @@ impl FullSync {
         let Some(since) = self.lacked.filter(|_| self.answer.is_none()) else {
             return;
         };
-        let rested = |last: Option<Moment>, rest| last.is_none_or(|at| now.since(at) >= rest);
         let facts = match told.since(since) {
-            Some(facts) if rested(self.told_again, AGAIN) => ToldFacts::Again(facts),
-            None if rested(self.answered, ANSWERS) => {
+            Some(facts) if rested(self.told_again, AGAIN, now) => ToldFacts::Again(facts),
+            None if rested(self.answered, ANSWERS, now) => {
                 self.answered = Some(now);
+                self.orders = true;
                 ToldFacts::Known(gate.begin_telling(Moment::EPOCH, now))
             }
             _ => return,
         };
         self.lacked = None;
         self.told_again = Some(now);
-        self.answer = Some(FullTelling {
-            cause: Cause::Lacked(since, told.number()),
-            facts,
-            debts: None,
-        });
+        let cause = TellingCause::Lacked(since, told.number());
+        self.answer = Some(FullTelling::new(cause, facts));
     }
 
     /// Whether it has been told all that the others knew.
@@ -199,37 +175,57 @@ impl FullSync {
         self.lack == Missing::Nothing
     }
 
+    /// Whether it is time to tell orders again that somebody may have missed; they are told then.
+    pub(super) fn orders_are_due(&mut self, now: Moment) -> bool {
+        let is_due = self.orders && rested(self.told_orders, AGAIN, now);
+        if is_due {
+            (self.orders, self.told_orders) = (false, Some(now));
+        }
+        is_due
+    }
+
     /// Another process tells something, at `common` by the store's clock.
-    pub(super) fn note(&mut self, letter: &ClusterLetter, common: Moment, now: Moment) {
+    pub(super) fn note(
+        &mut self,
+        letter: &ClusterLetter,
+        gate: &Gate,
+        (now, common): (Moment, Moment),
+    ) {
         let by = letter.process;
         match letter.told {
             ClusterTold::Asks(at) => {
-                let is_old = common.since(at) > OLD;
-                if !is_old && self.due.is_none() {
+                if common.since(at) > OLD {
+                    return;
+                }
+                self.orders = true;
+                if self.due.is_none() {
                     let rested = self.answered.map_or(now, |at| at + ANSWERS);
                     self.due = Some((rested.max(now) + self.choice(by), by));
                 }
             }
-            ClusterTold::Begins(_) => {
+            ClusterTold::Begins(answer) if common.since(answer.at) <= OLD => {
                 // An answer of the one who asked is not for itself.
-                if self.due.is_some_and(|(_, asker)| asker != by) {
+                let is_better = || knows_more(users(gate), answer.users);
+                if self.due.is_some_and(|(_, asker)| asker != by) && !is_better() {
                     self.due = None;
                 }
-                // Whichever process has asked: all of it comes, and what is told behind it.
-                if matches!(self.lack, Missing::Something | Missing::Asked(_)) {
-                    self.lack = Missing::Served(by, now);
-                }
+                self.is_served(by, answer, now);
             }
-            ClusterTold::Ends(_) => {
-                if matches!(self.lack, Missing::Served(server, _) if server == by) {
+            ClusterTold::Ends(answer) => {
+                if let Missing::Served(server) = self.lack
+                    && (server.process, server.answer) == (by, answer)
+                {
                     self.lack = Missing::Nothing;
+                    if knows_more(users(gate), answer.users) {
+                        self.tell_unasked(Unasked::All);
+                    }
                 }
             }
             ClusterTold::Facts(_) | ClusterTold::Owed(_) => {
-                if let Missing::Served(server, at) = &mut self.lack
-                    && *server == by
+                if let Missing::Served(server) = &mut self.lack
+                    && server.process == by
                 {
-                    *at = now;
+                    server.last = now;
                 }
             }
             ClusterTold::Lacks(lacked) => {
@@ -237,7 +233,24 @@ impl FullSync {
                     self.lacks(lacked.since);
                 }
             }
-            ClusterTold::Hello(_) | ClusterTold::Spent(_) | ClusterTold::ToldAgain { .. } => {}
+            ClusterTold::Begins(_)
+            | ClusterTold::Hello(_)
+            | ClusterTold::Spent(_)
+            | ClusterTold::ToldAgain { .. } => {}
+        }
+    }
+
+    /// Whichever process has asked: all of it comes, and what is told behind it. But for a record of before this one's question.
+    fn is_served(&mut self, by: ProcessId, answer: FullAnswer, now: Moment) {
+        let asked = self.asked.map(|(_, common)| common);
+        let is_answer = asked.is_none_or(|asked| answer.at + APART >= asked);
+        if is_answer && matches!(self.lack, Missing::Something | Missing::Asked(_)) {
+            self.lack = Missing::Served(Server {
+                process: by,
+                answer,
+                began: now,
+                last: now,
+            });
         }
     }
 
@@ -252,86 +265,51 @@ impl FullSync {
         told.letters.extend(self.hello.due(gate, (now, common)));
         let asks = match self.lack {
             Missing::Nothing => false,
-            Missing::Something => self.asked.is_none_or(|at| now.since(at) >= ASKS),
-            Missing::Asked(at) | Missing::Served(_, at) => {
-                now.since(at) >= PATIENCE && has_company(now - COMPANY)
+            Missing::Something => rested(self.asked.map(|(at, _)| at), ASKS, now),
+            Missing::Asked(at) => now.since(at) >= PATIENCE && has_company(now - COMPANY),
+            Missing::Served(Server { began, last, .. }) => {
+                let is_over = now.since(last) >= PATIENCE || now.since(began) >= LONGEST;
+                is_over && has_company(now - COMPANY)
             }
         };
         if asks {
             self.lack = Missing::Asked(now);
-            self.asked = Some(now);
+            self.asked = Some((now, common));
             told.letters.push(ClusterTold::Asks(common));
         }
-        self.begin(gate, now, &mut told.letters);
-        self.go_on(gate, now, &mut told);
+        self.begin(gate, (now, common), &mut told.letters);
+        if let Some(answer) = &mut self.answer
+            && answer.go_on(gate, now, &mut told)
+        {
+            self.answer = None;
+        }
         told
     }
 
-    /// Tells the next part of what is being told.
-    fn go_on(&mut self, gate: &Gate, now: Moment, told: &mut NextTold) {
-        let Some(answer) = &mut self.answer else {
-            return;
-        };
-        match &mut answer.facts {
-            ToldFacts::Known(telling) => {
-                for _ in 0..PER_ROUND {
-                    match gate.next_told(telling, now) {
-                        Some(more) => told.facts.extend(more),
-                        None => {
-                            answer.facts = ToldFacts::None;
-                            break;
-                        }
-                    }
-                }
-            }
-            ToldFacts::Again(facts) => {
-                told.facts.append(facts);
-                told.again = true;
-                answer.facts = ToldFacts::None;
-            }
-            ToldFacts::None => {}
-        }
-        if !matches!(answer.facts, ToldFacts::None) {
-            return;
-        }
-        let is_asked = answer.cause != Cause::Unasked;
-        let debts = answer.debts.get_or_insert_with(|| match is_asked {
-            true => gate.user_debts(now),
-            false => Vec::new(),
-        });
-        let rest = debts.len().saturating_sub(DEBTS);
-        told.debts = debts.split_off(rest);
-        if rest == 0 {
-            told.end = match answer.cause {
-                Cause::Unasked => None,
-                Cause::Asked(asker) => Some(ClusterTold::Ends(asker)),
-                Cause::Lacked(since, from) => Some(ClusterTold::ToldAgain { since, from }),
-            };
-            self.answer = None;
-        }
-    }
-
     /// Begins to tell what is to be told, one at a time.
-    fn begin(&mut self, gate: &Gate, now: Moment, told: &mut Vec<ClusterTold>) {
+    fn begin(&mut self, gate: &Gate, (now, common): (Moment, Moment), told: &mut Vec<ClusterTold>) {
         if self.answer.is_some() {
             return;
         }
-        if let Some((_, asker)) = self.due.take_if(|(at, _)| *at <= now) {
+        let (cause, since) = if let Some((_, asker)) = self.due.take_if(|(at, _)| *at <= now) {
             self.answered = Some(now);
-            self.recent = false;
-            told.push(ClusterTold::Begins(asker));
-            self.answer = Some(FullTelling {
-                cause: Cause::Asked(asker),
-                facts: ToldFacts::Known(gate.begin_telling(Moment::EPOCH, now)),
-                debts: None,
-            });
-        } else if std::mem::take(&mut self.recent) {
-            self.answer = Some(FullTelling {
-                cause: Cause::Unasked,
-                facts: ToldFacts::Known(gate.begin_telling(now - RECENT, now)),
-                debts: None,
-            });
-        }
+            self.unasked = None;
+            let answer = FullAnswer {
+                asker,
+                at: common,
+                users: users(gate),
+            };
+            told.push(ClusterTold::Begins(answer));
+            (TellingCause::Asked(answer), Moment::EPOCH)
+        } else {
+            match self.unasked.take() {
+                None => return,
+                Some(what @ Unasked::Recent) => (TellingCause::Unasked(what), now - RECENT),
+                Some(what @ Unasked::All) => (TellingCause::Unasked(what), Moment::EPOCH),
+            }
+        };
+        let facts = ToldFacts::Known(gate.begin_telling(since, now));
+        self.answer = Some(FullTelling::new(cause, facts));
     }
 
     /// How long this process waits before it answers that one: another time for each of both.
@@ -346,6 +324,19 @@ impl FullSync {
             _ => wait + LAST,
         }
     }
+}
+
+fn rested(last: Option<Moment>, rest: Duration, now: Moment) -> bool {
+    last.is_none_or(|at| now.since(at) >= rest)
+}
+
+fn users(gate: &Gate) -> u64 {
+    gate.known().0 as u64
+}
+
+/// Whether it is worth telling, for who knows so many users, to one that knows so many.
+const fn knows_more(users: u64, other: u64) -> bool {
+    users > other.saturating_add(users / 64)
 }
 
 #[cfg(test)]

@@ -61,6 +61,12 @@ impl ToldLetters {
         }
     }
 
+    /// The last letters told again what was told after this number: it is kept once.
+    pub(super) fn keep_again(&mut self, since: u64, facts: &[Change]) {
+        self.facts.retain(|(told, _)| *told <= since);
+        self.keep(facts);
+    }
+
     /// The last letters told much that is not kept.
     pub(super) fn keep_none(&mut self) {
         self.facts.clear();
@@ -101,6 +107,20 @@ mod tests {
         // A question has no number of its own.
         let asks = told.letter(ClusterTold::Asks(Moment::EPOCH));
         assert_eq!(asks.number, 2);
+    }
+
+    #[test]
+    fn what_is_told_again_does_not_become_more() {
+        let mut told = ToldLetters::new([7; 16]);
+        tell(&mut told, &[fact(1)]);
+        tell(&mut told, &[fact(2), fact(3)]);
+        for _ in 0..3 {
+            let again = told.since(1).unwrap();
+            assert_eq!(again, [fact(2), fact(3)]);
+            told.letter(ClusterTold::Facts(Vec::new()));
+            told.keep_again(1, &again);
+        }
+        assert_eq!(told.since(0).unwrap().len(), 3);
     }
 
     #[test]

@@ -58,7 +58,7 @@ async fn told(
     let mut place = StreamPlace::since(theirs - LATELY);
     let mut told = LastTold::new();
     for _ in 0..reads(settings) {
-        let part = stream.read(&mut place).await?;
+        let part = stream.read(&mut place, BATCH).await?;
         let is_last = part.entries.len() < BATCH;
         for entry in part.entries {
             // Who tells it is not proven: only names that are known here are shown.

@@ -3,9 +3,7 @@
 //! The queue to it has a limited length. What it does not take is not waited for: all is told again then.
 //! Not here: what goes to all at once (`by_mesh`).
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -13,10 +11,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::letter;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::mesh::{Dialler, LinkId, MeshLink};
-use crate::cluster::message::{ClusterTold, ProcessId};
+use crate::cluster::message::{ClusterTold, FullAnswer, ProcessId};
 use crate::report::limits::ResourceLimit;
+use crate::server::sharing::orders::OrdersKept;
 use crate::server::sharing::telling::FactExchange;
-use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::spent::UserDebt;
 use gatepost_core::gate::tell::Telling;
 use gatepost_core::moment::Moment;
@@ -29,9 +27,6 @@ const ROOM: usize = 96;
 const PER_ROUND: usize = 8;
 /// Debts that are told in one round.
 const DEBTS: usize = 1920;
-/// Orders that are kept for machines that are not linked, and for how long.
-const ORDERS: usize = 1024;
-const KEPT: Duration = Duration::from_secs(3600);
 
 /// A linked machine.
 pub(super) struct LinkedPeer {
@@ -54,10 +49,6 @@ enum AllTold {
     Debts(Vec<UserDebt>),
     Whole,
 }
-
-/// Orders of this machine's operator: no state tells of them later.
-#[derive(Debug, Default)]
-pub(super) struct OrdersKept(VecDeque<Change>);
 
 impl LinkedPeer {
     /// It has been told nothing; and what is on its way to it.
@@ -159,60 +150,15 @@ impl LinkedPeer {
                 let mut told = exchange.debts(&part, common);
                 if rest == 0 {
                     self.told = AllTold::Whole;
-                    told.push(ClusterTold::Ends(self.process));
+                    told.push(ClusterTold::Ends(FullAnswer {
+                        asker: self.process,
+                        at: common.of(now),
+                        users: exchange.gate().known().0 as u64,
+                    }));
                 }
                 told
             }
             AllTold::Whole => Vec::new(),
         }
-    }
-}
-
-impl OrdersKept {
-    /// Keeps what no state tells of later.
-    pub(super) fn keep(&mut self, changes: &[Change], now: Moment) {
-        let orders = changes
-            .iter()
-            .filter(|change| matches!(change.fact, Fact::Forgiven(_) | Fact::Expelled(_)));
-        for order in orders {
-            if self.0.len() >= ORDERS {
-                self.0.pop_front();
-            }
-            self.0.push_back(*order);
-        }
-        self.0.retain(|order| now.since(order.at) < KEPT);
-    }
-
-    /// Those that are kept.
-    fn get(&self, now: Moment) -> Vec<Change> {
-        let kept = self.0.iter();
-        kept.filter(|order| now.since(order.at) < KEPT)
-            .copied()
-            .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use gatepost_core::gate::request::change::{Expulsion, Subject};
-    use gatepost_core::gate::request::client::ClientKey;
-
-    #[test]
-    fn orders_are_kept_for_a_while_and_fill_no_memory() {
-        let now = Moment::from_seconds(1_800_000_000);
-        let order = |n: u32, at| {
-            let whose = Expulsion::Place(Subject::Client(ClientKey::V4(n)));
-            Change::here(at, Fact::Expelled(whose))
-        };
-        let mut kept = OrdersKept::default();
-        kept.keep(&[Change::here(now, Fact::BackendFailing)], now);
-        assert_eq!(kept.get(now), []);
-        kept.keep(&[order(1, now)], now);
-        assert_eq!(kept.get(now + KEPT - Duration::from_nanos(1)).len(), 1);
-        assert_eq!(kept.get(now + KEPT).len(), 0);
-        let many: Vec<Change> = (0..ORDERS as u32 + 9).map(|n| order(n, now)).collect();
-        kept.keep(&many, now);
-        assert_eq!(kept.0.len(), ORDERS);
     }
 }

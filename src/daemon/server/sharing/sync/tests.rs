@@ -1,13 +1,14 @@
 //! tests - several machines over one stream, played round by round
 
+use super::full_telling::{DEBTS, PER_ROUND};
 use super::*;
 use crate::cluster::message::{LackedLetters, SettlingTold};
 use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::UserName;
-use gatepost_core::gate::request::change::Fact;
+use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::settings::GateSettings;
-use gatepost_core::gate::spent::{SpentRecord, SpentTime};
+use gatepost_core::gate::spent::{SpentRecord, SpentTime, UserDebt};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const ROUND: Duration = Duration::from_millis(200);
@@ -43,6 +44,15 @@ fn process(number: usize) -> ProcessId {
 
 const fn letter_of(process: ProcessId, told: ClusterTold) -> ClusterLetter {
     ClusterLetter { process, told }
+}
+
+/// An answer to this process that began then.
+fn answer_at(at: Moment) -> FullAnswer {
+    FullAnswer {
+        asker: process(0),
+        at,
+        users: 0,
+    }
 }
 
 fn gate() -> Gate {
@@ -111,7 +121,7 @@ impl Cluster {
             };
             if letter.process != own {
                 machine.others_settling = Some(now);
-                machine.sync.note(&letter, now, now);
+                machine.sync.note(&letter, &machine.gate, (now, now));
             }
         }
         machine.read = self.stream.len();
@@ -129,6 +139,12 @@ impl Cluster {
             self.stream.push(Entry::Debts(own, next.debts));
         }
         self.stream.extend(next.end.map(letter));
+    }
+
+    /// A machine reads a letter.
+    fn note(&mut self, machine: usize, letter: &ClusterLetter) {
+        let Machine { sync, gate, .. } = &mut self.machines[machine];
+        sync.note(letter, gate, (self.now, self.now));
     }
 
     fn play_some(&mut self, machines: &[usize], span: Duration) {
@@ -243,7 +259,7 @@ fn a_question_is_put_again_while_there_is_somebody_and_not_to_nobody() {
     assert_eq!(cluster.questions(), 1, "nobody is there");
     // One that says hello, and is lost as soon as it has begun to answer.
     let dies = |cluster: &mut Cluster| {
-        let begins = ClusterTold::Begins(process(0));
+        let begins = ClusterTold::Begins(answer_at(cluster.now));
         for told in [ClusterTold::Hello(SettlingTold::Unknown), begins] {
             let letter = letter_of(process(7), told);
             cluster.stream.push(Entry::Letter(letter));
@@ -291,9 +307,7 @@ fn an_old_question_is_answered_by_nobody() {
     for (age, more) in [(OLD + ROUND, 0), (OLD, 1)] {
         let told = ClusterTold::Asks(cluster.now - age);
         let letter = letter_of(process(7), told);
-        cluster.machines[0]
-            .sync
-            .note(&letter, cluster.now, cluster.now);
+        cluster.note(0, &letter);
         cluster.play(3 * SECOND);
         assert_eq!(cluster.answers(), answers + more);
     }
@@ -332,9 +346,9 @@ fn told_again(told: &ToldLetters, cluster: &mut Cluster, since: u64) -> (Vec<Cha
         since,
     };
     let letter = letter_of(process(1), ClusterTold::Lacks(lacked));
+    cluster.note(0, &letter);
     let now = cluster.now;
     let machine = &mut cluster.machines[0];
-    machine.sync.note(&letter, now, now);
     machine.sync.tell_again(told, &machine.gate, now);
     let mut facts = Vec::new();
     loop {
@@ -358,7 +372,7 @@ fn of_letters_that_somebody_lacks_what_they_said_is_told_again_and_no_more() {
     }
     let (facts, next) = told_again(&told, &mut cluster, 1);
     assert_eq!(facts, [fact(2), fact(3)]);
-    assert!(next.again);
+    assert_eq!(next.again, Some(1));
     let end = ClusterTold::ToldAgain { since: 1, from: 3 };
     assert_eq!(next.end, Some(end.clone()));
     // What is not kept is told with all that is known, and no more often than that is told to who has asked for it.
@@ -371,7 +385,7 @@ fn of_letters_that_somebody_lacks_what_they_said_is_told_again_and_no_more() {
     assert!(machine.sync.answer.is_none());
     cluster.now = cluster.now + ANSWERS;
     let (facts, next) = told_again(&told, &mut cluster, 1);
-    assert!(!facts.is_empty() && !facts.contains(&fact(2)) && !next.again);
+    assert!(!facts.is_empty() && !facts.contains(&fact(2)) && next.again.is_none());
     assert_eq!(next.end, Some(end));
 }
 
@@ -381,11 +395,12 @@ fn letters_are_told_again_to_all_who_lack_them_at_once_and_not_without_end() {
     let now = cluster.now;
     let told = ToldLetters::new(process(0));
     let Machine { sync, gate, .. } = &mut cluster.machines[0];
+    let gate = &*gate;
     let lacks = |sync: &mut FullSync, since, at| {
         let (process, later) = (process(0), at);
         let lacked = LackedLetters { at, process, since };
         let letter = letter_of([7; 16], ClusterTold::Lacks(lacked));
-        sync.note(&letter, later, later);
+        sync.note(&letter, gate, (later, later));
     };
     let ends = |sync: &mut FullSync, gate: &Gate, now| {
         sync.tell_again(&told, gate, now);
@@ -407,17 +422,15 @@ fn letters_are_told_again_to_all_who_lack_them_at_once_and_not_without_end() {
         since: 1,
     };
     let later = now + OLD + ROUND;
-    sync.note(
-        &letter_of([7; 16], ClusterTold::Lacks(lacked)),
-        later,
-        later,
-    );
+    let letter = letter_of([7; 16], ClusterTold::Lacks(lacked));
+    sync.note(&letter, gate, (later, later));
     let other = LackedLetters {
         at: later,
         process: process(1),
         since: 1,
     };
-    sync.note(&letter_of([7; 16], ClusterTold::Lacks(other)), later, later);
+    let letter = letter_of([7; 16], ClusterTold::Lacks(other));
+    sync.note(&letter, gate, (later, later));
     assert_eq!(ends(sync, gate, later), None);
 }
 
@@ -441,4 +454,97 @@ fn a_lost_stream_makes_nobody_tell_unasked_what_it_knows() {
     assert!(cluster.machines.iter().all(|one| one.sync.is_whole()));
     assert!((1..=2).contains(&answers), "{answers}");
     assert_eq!(count(&cluster), before + answers);
+}
+
+#[test]
+fn an_answer_of_before_the_question_that_somebody_repeats_is_none() {
+    let mut cluster = Cluster::at_rest(2);
+    let old = cluster.now - 10 * SECOND;
+    for first in [true, false] {
+        cluster.machines[0].sync.missed();
+        // Nobody answers.
+        cluster.play_some(&[0], SECOND);
+        let at = if first {
+            old
+        } else {
+            cluster.now - OLD - ROUND
+        };
+        let told = [ClusterTold::Begins, ClusterTold::Ends].map(|told| told(answer_at(at)));
+        for told in told {
+            cluster.note(0, &letter_of([7; 16], told));
+            assert!(!cluster.machines[0].sync.is_whole());
+        }
+        // An old end of the process that answers now is not the end of its answer.
+        let (now, told) = (cluster.now, |at| ClusterTold::Ends(answer_at(at)));
+        cluster.note(0, &letter_of([7; 16], ClusterTold::Begins(answer_at(now))));
+        cluster.note(0, &letter_of([7; 16], told(old)));
+        assert!(!cluster.machines[0].sync.is_whole());
+        cluster.note(0, &letter_of([7; 16], told(now)));
+        assert!(cluster.machines[0].sync.is_whole());
+    }
+    // Nor does it keep a machine from answering.
+    let answers = cluster.answers();
+    let asks = letter_of([8; 16], ClusterTold::Asks(cluster.now));
+    cluster.note(0, &asks);
+    let begins = ClusterTold::Begins(answer_at(cluster.now - OLD - ROUND));
+    cluster.note(0, &letter_of([7; 16], begins));
+    cluster.play_some(&[0], ANSWERS + 3 * SECOND);
+    assert_eq!(cluster.answers(), answers + 1);
+}
+
+#[test]
+fn who_knows_more_than_the_machine_that_answers_tells_it() {
+    // Two new ones have told each other nothing when the one comes that knows users of long ago.
+    let mut cluster = Cluster::of(3);
+    cluster.introduce(2, "ann");
+    cluster.play_some(&[0, 1], 120 * SECOND);
+    cluster.now = cluster.now + 2 * RECENT;
+    cluster.machines[2].sync = FullSync::new(process(2));
+    cluster.play(60 * SECOND);
+    assert_eq!([0, 1, 2].map(|machine| cluster.known(machine)), [1, 1, 1]);
+    // Of two that could answer the one that knows less keeps the other from nothing.
+    let mut cluster = Cluster::at_rest(2);
+    cluster.introduce(0, "ann");
+    let answers = cluster.answers();
+    cluster.note(0, &letter_of([8; 16], ClusterTold::Asks(cluster.now)));
+    cluster.note(
+        0,
+        &letter_of([7; 16], ClusterTold::Begins(answer_at(cluster.now))),
+    );
+    cluster.play_some(&[0], ANSWERS + 3 * SECOND);
+    assert_eq!(cluster.answers(), answers + 1);
+}
+
+#[test]
+fn an_answer_whose_end_is_lost_is_asked_for_again_however_much_else_its_machine_tells() {
+    let mut cluster = Cluster::at_rest(2);
+    cluster.machines[0].sync.missed();
+    cluster.play_some(&[0], SECOND);
+    let questions = cluster.questions();
+    let begins = ClusterTold::Begins(answer_at(cluster.now));
+    cluster.note(0, &letter_of(process(1), begins));
+    let news = letter_of(process(1), ClusterTold::Facts(Vec::new()));
+    let until = cluster.now + LONGEST + SECOND;
+    while cluster.now < until {
+        cluster.note(0, &news);
+        cluster.machines[0].others_settling = Some(cluster.now);
+        cluster.play_some(&[0], 10 * SECOND);
+    }
+    assert_eq!(cluster.questions(), questions + 1);
+}
+
+#[test]
+fn orders_are_told_again_when_somebody_asks_and_no_more_often_than_letters() {
+    let mut cluster = Cluster::at_rest(2);
+    let now = cluster.now + 120 * SECOND;
+    cluster.now = now;
+    let asks = letter_of([7; 16], ClusterTold::Asks(now));
+    let sync = |cluster: &mut Cluster, at| cluster.machines[0].sync.orders_are_due(at);
+    // What was asked for at the beginning.
+    assert!(sync(&mut cluster, now - 60 * SECOND) && !sync(&mut cluster, now));
+    cluster.note(0, &asks);
+    assert!(sync(&mut cluster, now) && !sync(&mut cluster, now + AGAIN));
+    cluster.note(0, &asks);
+    assert!(!sync(&mut cluster, now + (AGAIN - Duration::from_nanos(1))));
+    assert!(sync(&mut cluster, now + AGAIN));
 }
