@@ -60,6 +60,7 @@ use crate::gate::buckets::unsettled::Unsettled;
 use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
 use crate::gate::merge::ForgivenElsewhere;
+pub use crate::gate::merge::MOST_AHEAD;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};

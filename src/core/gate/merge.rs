@@ -1,7 +1,7 @@
 //! merge - what other machines of a cluster tell, taken into this gate
 //!
-//! Facts come twice, late and in any order; what is no news changes nothing, and is not told on. A moment that is later than a
-//! clock can be ahead is taken as of now, so that no machine decides for the future.
+//! Facts come twice, late and in any order; what is no news changes nothing, and is not told on. A fact of a moment that is later
+//! than a clock can be ahead is taken as one of now, with all its moments, so that no machine decides for the future.
 //! What a fact does here is what it did there: a ban holds, a forgotten user is unknown, a familiar pair is familiar.
 //! Not here: how facts travel (the daemon's `cluster`), as octets (`tell`), those of before a restart (`state::restore`).
 
@@ -21,7 +21,8 @@ use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// How far another machine's clock may be ahead.
-const AHEAD: Duration = Duration::from_secs(10);
+pub const MOST_AHEAD: Duration = Duration::from_secs(10);
+const NANOS: u128 = 1_000_000_000;
 /// What was forgiven before is not forgiven once more: who can repeat records would empty buckets with it.
 const FORGIVEN_KEPT: usize = 1024;
 /// What was forgiven so long before a process without a state began is old.
@@ -30,7 +31,8 @@ const FORGIVEN_BEFORE: Duration = Duration::from_secs(3600);
 impl Gate {
     /// Takes in a fact of another machine; what that changed here.
     pub fn merge(&self, told: &Change, now: Moment, changes: &mut Changes) {
-        let at = told.at.min(now + AHEAD);
+        let told = not_ahead(told, now);
+        let at = told.at;
         match told.fact {
             Fact::BanBegan(ban) => self.merge_ban(ban, at, now, changes),
             Fact::BanEnded(BanEnd {
@@ -128,6 +130,13 @@ impl Gate {
         }
         changes.push(elsewhere(at, now, Fact::Forgiven(who)));
     }
+}
+
+/// A fact by a clock that was wrong, as one of now. A ban lasts as long as it did there.
+fn not_ahead(told: &Change, now: Moment) -> Change {
+    let excess = told.at.since(now + MOST_AHEAD).as_nanos();
+    let seconds = i64::try_from(excess.div_ceil(NANOS)).unwrap_or(i64::MAX);
+    told.by_clock(-seconds)
 }
 
 fn elsewhere(at: Moment, noted: Moment, fact: Fact) -> Change {

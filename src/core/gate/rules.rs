@@ -41,7 +41,7 @@ pub(in crate::gate) struct Rules {
     longest_ban: Duration,
     limits: PerBucket<RuleLimit>,
     /// How many have one bound together.
-    machines: u32,
+    pub(in crate::gate) machines: u32,
     routes: Routes,
     /// How much credit may be earned; none: nothing is paid from it.
     pub(in crate::gate) earning: Option<EarningQuota>,

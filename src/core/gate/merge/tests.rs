@@ -289,6 +289,17 @@ fn gate_of(now: Moment) -> Gate {
 }
 
 #[test]
+fn a_ban_by_a_clock_that_was_ahead_lasts_as_long_as_it_did_there() {
+    let there = gate();
+    let mut changes = Vec::new();
+    let ahead = NOW + HOUR * 24 * 40;
+    gate().ban(subject(HOME), ahead + HOUR, ahead, &mut changes);
+    tell_on(&changes, &there, NOW);
+    let banned = |after: Duration| there.standing(client(HOME), NOW + after) == Standing::Banned;
+    assert!(banned(HOUR - SECOND) && !banned(HOUR + SECOND * 12));
+}
+
+#[test]
 fn a_moment_far_ahead_is_taken_as_one_of_now() {
     let there = gate();
     let mut changes = Vec::new();

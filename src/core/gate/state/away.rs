@@ -1,6 +1,8 @@
 //! away - moments of the processes that wrote the state, as distances from the present
 //!
-//! The time away counts as 0 to 7 days, whatever the two clocks say.
+//! The time away counts as 0 to 7 days, whatever the two clocks say; of a machine of a cluster up to 90. A clock that is wrong takes
+//! nothing from that one that the others do not tell it again; and were it told younger than it is, what was forgotten or lifted
+//! elsewhere meanwhile would come back.
 //! Not here: what the moments belong to (`restore`).
 
 use std::time::Duration;
@@ -14,6 +16,8 @@ use crate::moment::Moment;
 
 /// The time away counts for no more than this.
 const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
+/// The same of one of several machines: for as long as logins count.
+const LONGEST_AWAY_OF_SEVERAL: Duration = Duration::from_secs(90 * 86_400);
 
 /// How far the present is from moments on the clock of the process that wrote them.
 #[derive(Clone, Copy)]
@@ -23,13 +27,14 @@ pub(in crate::gate::state) struct Away {
     /// What the clock on the wall showed then.
     wall: Moment,
     pub(in crate::gate::state) now: Moment,
+    longest: Duration,
 }
 
 impl Away {
     pub(in crate::gate::state) fn new(
         snapshots: &[Snapshot],
         changes: &[Change],
-        now: Moment,
+        (now, machines): (Moment, u32),
     ) -> Self {
         let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let head = heads.max_by_key(|head| head.at);
@@ -40,14 +45,23 @@ impl Away {
             let (ahead, behind) = (head.wall.since(head.at), head.at.since(head.wall));
             newest + ahead - behind
         });
-        Self { newest, wall, now }
+        let longest = match machines {
+            0..=1 => LONGEST_AWAY,
+            _ => LONGEST_AWAY_OF_SEVERAL,
+        };
+        Self {
+            newest,
+            wall,
+            now,
+            longest,
+        }
     }
 
-    /// The time that has gone by since `at`, 7 days at most.
+    /// The time that has gone by since `at`, within bounds.
     pub(in crate::gate::state) fn since(self, at: Moment) -> Duration {
         let before = self.newest.since(at);
         let away = self.now.since(self.wall);
-        (before + away).min(LONGEST_AWAY)
+        (before + away).min(self.longest)
     }
 
     /// What is left of a debt until `arrival`, as it was at `at`, in nanoseconds.
@@ -87,7 +101,7 @@ impl Away {
     fn seconds_since(self, at: Moment) -> u32 {
         let before = seconds(self.newest).saturating_sub(seconds(at));
         let away = u32::try_from(self.now.since(self.wall).as_secs()).unwrap_or(u32::MAX);
-        let longest = u32::try_from(LONGEST_AWAY.as_secs()).unwrap_or(u32::MAX);
+        let longest = u32::try_from(self.longest.as_secs()).unwrap_or(u32::MAX);
         before.saturating_add(away).min(longest)
     }
 

@@ -87,8 +87,11 @@ impl Gate {
             mut changes,
         } = left;
         changes.sort_by_key(|change| (change.at, change.origin));
-        let mode = self.rules.load().mode;
-        let away = Away::new(&snapshots, &changes, now);
+        let (mode, machines) = {
+            let rules = self.rules.load();
+            (rules.mode, rules.machines)
+        };
+        let away = Away::new(&snapshots, &changes, (now, machines));
         let was_dry = |snapshot: &Snapshot| {
             let head = snapshot.head.as_ref();
             head.is_some_and(|head| head.mode == Mode::DryRun)

@@ -28,8 +28,8 @@ mod merged;
 
 use kept::KeptBans;
 
-/// How long it is kept that a ban was lifted. A machine that was away for longer may bring it back.
-const LIFTED_KEPT: Duration = Duration::from_secs(90 * 86_400);
+/// How long it is kept that a ban was lifted: longer than anybody bans. A machine that was away for longer may bring it back.
+const LIFTED_KEPT: Duration = Duration::from_secs(3650 * 86_400);
 
 /// One ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

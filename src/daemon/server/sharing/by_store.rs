@@ -51,8 +51,14 @@ struct StoreSharer {
 }
 
 /// Tells and is told until the drain begins.
-pub(super) async fn share(exchange: FactExchange, secret: ClusterSecret, store: &LenderSettings) {
+pub(super) async fn share(
+    mut exchange: FactExchange,
+    secret: ClusterSecret,
+    store: &LenderSettings,
+) {
     let mut drain = exchange.drain();
+    // All that stands in the stream, until its end was read.
+    exchange.reads_the_past = true;
     let mut sharer = StoreSharer {
         sync: FullSync::new(exchange.process),
         told: ToldLetters::new(exchange.process),
@@ -145,6 +151,7 @@ impl StoreSharer {
                 self.take(entry).await;
             }
             if is_last {
+                self.exchange.reads_the_past = false;
                 break;
             }
         }

@@ -15,9 +15,9 @@ use crate::drain::Drain;
 use crate::server::listeners::ListenerContext;
 use crate::server::merging::ClusterMerger;
 use crate::store::key;
-use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
 use gatepost_core::gate::spent::UserDebt;
+use gatepost_core::gate::{Gate, MOST_AHEAD};
 use gatepost_core::gate::{spent, tell};
 use gatepost_core::moment::Moment;
 
@@ -32,6 +32,8 @@ pub(super) struct FactExchange {
     pub(super) settings: Arc<ClusterSettings>,
     pub(super) process: ProcessId,
     pub(super) health: SharingHealth,
+    /// Whether what is taken in may have been told long ago.
+    pub(super) reads_the_past: bool,
     merger: ClusterMerger,
     others_settling: OthersSettling,
     outbox: OutboxFacts,
@@ -51,6 +53,7 @@ impl FactExchange {
             merger: ClusterMerger::new(&context),
             others_settling: OthersSettling::new(&settings),
             health: context.cluster.sharing.clone(),
+            reads_the_past: false,
             settings,
             process: key::random(),
             outbox,
@@ -69,7 +72,9 @@ impl FactExchange {
     ) {
         match &letter.told {
             ClusterTold::Facts(octets) => match tell::read(octets, common.ahead()) {
-                Some((facts, skipped)) => {
+                Some((mut facts, skipped)) => {
+                    // Of a clock that was put right since: as one of now it would undo what came after it.
+                    facts.retain(|fact| !self.reads_the_past || fact.at <= now + MOST_AHEAD);
                     self.context.cluster.decided.note_told(&facts);
                     let news = self.merger.merge(machine, &facts).await;
                     self.health.taken(news);

@@ -1,6 +1,9 @@
 //! clocks - the time away, and clocks that were wrong or were set
 
+use std::num::NonZeroU32;
+
 use super::*;
+use crate::gate::buckets::quota::Division;
 
 #[test]
 fn the_time_away_counts_as_if_the_gate_had_gone_on() {
@@ -116,4 +119,20 @@ fn a_clock_that_was_set_while_the_gate_ran_takes_nothing_from_bans_and_debts() {
         };
         assert_eq!(ban.until.since(NOW + hour * 2), expected, "{}", ban.subject);
     }
+}
+
+#[test]
+fn of_one_of_several_machines_what_is_old_stays_as_old_as_it_is() {
+    let gate = busy(&mut Vec::new());
+    let image = image(&gate, NOW);
+    let then = NOW + DAY * 30;
+    let mut several = settings();
+    several.division = Division::Split(NonZeroU32::new(3).unwrap());
+    let last = |settings| {
+        let restored = restore_with(settings, &image, then);
+        let told = restored.explain_user(&user("anna"), |_| Located::default(), then);
+        then.since(told.last.unwrap())
+    };
+    assert_eq!(last(settings()), DAY * 8);
+    assert_eq!(last(several), DAY * 31);
 }
