@@ -19,6 +19,7 @@ pub(crate) mod other_clock;
 pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod records;
 pub(crate) mod redis;
 pub(crate) mod siege;
 pub(crate) mod wait;

@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+use gatepost_core::gate::request::change::Fact;
+use gatepost_core::gate::tell;
+use gatepost_daemon::cluster::message::{ClusterLetter, ClusterTold, NumberedLetter};
+use gatepost_daemon::cluster::secret::ClusterSecret;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -13,10 +17,9 @@ use crate::kit::client::loopback;
 use crate::kit::machines::{FreshGuesses, GuessTarget, SECRET, time_of};
 use crate::kit::mail::{ANNA, BERT, CARLA, Mail, User};
 use crate::kit::proxy::{Event, Proxy, Setup};
+use crate::kit::records::{RECORDS, told_by, write};
 use crate::kit::redis::Redis;
 use crate::kit::wait;
-
-const RECORDS: &str = "gatepost:1:records";
 
 /// A Gatepost that is the machine `name` of `mx1` and `mx2`, not started.
 fn machine(mail: &Mail, redis: &Redis, name: &str, secret: &str) -> Setup {
@@ -301,6 +304,68 @@ fn records_that_the_store_has_lost_before_a_machine_read_them_are_told_again() {
     until_familiar(&second, 98, BERT);
     wait::until("banned", || second.is_banned("127.99.0.0/24"));
     wait::until("whole", || sharing(&second)["whole"] == true);
+}
+
+#[test]
+fn an_order_that_a_machine_could_not_read_is_told_to_it_again() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    first.ask(&["introduce", BERT.0, "127.98.0.0/24"]);
+    wait::until("known", || second.is_known(BERT));
+    assert_eq!(log_in(&second, 90, User(BERT.0, "Wrong-1")), Some(535));
+    let full = left_for(&second, BERT) + 1;
+    wait::until("told", || left_for(&first, BERT) < full);
+    second.signal(Signal::STOP);
+    let told = || sharing(&first)["told"].as_u64();
+    let before = told();
+    first.ask(&["forgive", BERT.0]);
+    wait::until("told", || told() > before);
+    redis.command(&["DEL", RECORDS]);
+    second.signal(Signal::CONT);
+    wait::until("forgiven", || left_for(&second, BERT) == full);
+}
+
+#[test]
+fn what_was_told_by_a_clock_that_was_ahead_is_not_done_once_more_by_a_machine_that_starts() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [mut first, second] = pair(&mail, &redis);
+    first.ask(&["introduce", CARLA.0, "127.96.0.0/24"]);
+    first.ask(&["forget", CARLA.0]);
+    let file = first.setup.folder().join("cluster.secret");
+    let secret = ClusterSecret::read(&file).expect("a secret");
+    let is_forgetting = |fact: &Fact| matches!(fact, Fact::UserForgotten(_));
+    let forgetting = || {
+        let told = told_by(&redis, &secret, "mx1").into_iter();
+        let facts = told.filter_map(|told| match told.letter.told {
+            ClusterTold::Facts(facts) => tell::read(&facts, 0),
+            _ => None,
+        });
+        let mut facts = facts.flat_map(|(facts, _)| facts);
+        facts.find(|told| is_forgetting(&told.fact))
+    };
+    let forgetting = wait::find("the order", forgetting);
+    let mut facts = Vec::new();
+    tell::write(&mut facts, &forgetting.by_clock(3600), 0);
+    let told = ClusterTold::Facts(facts);
+    let process = [7; 16];
+    let letter = ClusterLetter { process, told };
+    let letter = NumberedLetter { number: 1, letter };
+    first.ask(&["introduce", CARLA.0, "127.96.0.0/24"]);
+    wait::until("known", || second.is_known(CARLA));
+    // Who reads it now takes it as of now.
+    let sealed = secret.seal("mx2", &letter.octets()).expect("a seal");
+    write(&redis, "mx2", &sealed);
+    wait::until("forgotten", || {
+        !second.is_known(CARLA) && !first.is_known(CARLA)
+    });
+    wait::until("a later second", || {
+        let words = ["introduce", CARLA.0, "127.96.0.0/24"];
+        first.setup.command(&words).success && second.is_known(CARLA)
+    });
+    first.kill_and_start();
+    wait::until("whole", || sharing(&first)["whole"] == true);
+    wait::pass(1);
+    assert!(first.is_known(CARLA) && second.is_known(CARLA));
 }
 
 /// Whether a line is a record's number in the stream: milliseconds, and a count.

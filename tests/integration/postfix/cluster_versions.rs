@@ -17,10 +17,10 @@ use crate::kit::machines::{BURST, FreshGuesses, GuessTarget, SECRET};
 use crate::kit::mail::{ANNA, BERT, CARLA, Mail, User};
 use crate::kit::ports;
 use crate::kit::proxy::{Event, Proxy, Setup};
+use crate::kit::records::{RECORDS, told_by, write};
 use crate::kit::redis::Redis;
 use crate::kit::wait;
 
-const RECORDS: &str = "gatepost:1:records";
 const PRESENCE: &str = "gatepost:1:machines";
 const NAMES: [&str; 2] = ["mx1", "mx2"];
 /// Of one user's tokens for guesses from far, those that are not kept for retries.
@@ -304,42 +304,6 @@ impl LaterTold {
         records.octets = [&LATER_BUCKET[..], &records.octets, &LATER_BUCKET, &MORE].concat();
         records
     }
-}
-
-/// What a machine has told by way of the store, opened.
-fn told_by(redis: &Redis, secret: &ClusterSecret, machine: &str) -> Vec<NumberedLetter> {
-    const HEX: &str = "
-        local told = {}
-        for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-            if entry[2][2] == ARGV[1] then
-                local hex = function(one) return string.format('%02x', string.byte(one)) end
-                table.insert(told, (string.gsub(entry[2][4], '.', hex)))
-            end
-        end
-        return told";
-    let told = redis.command(&["EVAL", HEX, "1", RECORDS, machine]);
-    let octets = |line: &str| {
-        let pairs = line.as_bytes().chunks(2);
-        let pair = |pair: &[u8]| {
-            let text = std::str::from_utf8(pair).expect("hex");
-            u8::from_str_radix(text, 16).expect("hex")
-        };
-        pairs.map(pair).collect::<Vec<u8>>()
-    };
-    let open = |sealed: Vec<u8>| secret.open(machine, &sealed).expect("its own");
-    let told = told.lines().filter(|line| !line.is_empty()).map(octets);
-    let read = |octets: Vec<u8>| NumberedLetter::read(&octets).expect("a letter");
-    told.map(open).map(read).collect()
-}
-
-/// Writes a record as `machine` does, with one more field of a later version.
-fn write(redis: &Redis, machine: &str, sealed: &[u8]) {
-    const ADD: &str = "
-        local octet = function(two) return string.char(tonumber(two, 16)) end
-        local record = string.gsub(ARGV[2], '..', octet)
-        return redis.call('XADD', KEYS[1], '*', 'later', '1', 'm', ARGV[1], 'r', record)";
-    let hex: String = sealed.iter().map(|octet| format!("{octet:02x}")).collect();
-    redis.command(&["EVAL", ADD, "1", RECORDS, machine, &hex]);
 }
 
 impl Pair {

@@ -50,12 +50,12 @@ enum Missing {
     Something,
     Asked(Moment),
     /// A process answers.
-    Served(Server),
+    Served(AnsweringProcess),
 }
 
 /// The process that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Server {
+struct AnsweringProcess {
     process: ProcessId,
     answer: FullAnswer,
     began: Moment,
@@ -245,7 +245,7 @@ impl FullSync {
         let asked = self.asked.map(|(_, common)| common);
         let is_answer = asked.is_none_or(|asked| answer.at + APART >= asked);
         if is_answer && matches!(self.lack, Missing::Something | Missing::Asked(_)) {
-            self.lack = Missing::Served(Server {
+            self.lack = Missing::Served(AnsweringProcess {
                 process: by,
                 answer,
                 began: now,
@@ -267,7 +267,7 @@ impl FullSync {
             Missing::Nothing => false,
             Missing::Something => rested(self.asked.map(|(at, _)| at), ASKS, now),
             Missing::Asked(at) => now.since(at) >= PATIENCE && has_company(now - COMPANY),
-            Missing::Served(Server { began, last, .. }) => {
+            Missing::Served(AnsweringProcess { began, last, .. }) => {
                 let is_over = now.since(last) >= PATIENCE || now.since(began) >= LONGEST;
                 is_over && has_company(now - COMPANY)
             }
