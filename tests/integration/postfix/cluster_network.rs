@@ -71,7 +71,6 @@ impl StoreCluster {
 fn whatever_becomes_of_links_store_and_clocks_all_machines_let_through_what_one_would() {
     let mut cluster = StoreCluster::start(4, 3);
     assert_eq!(cluster.machines.log_in(0, loopback(97, 1), ANNA), Some(235));
-    let slow_before = cluster.slow_logins();
     let all = cluster.attack();
     // Each of the three owns a sixth, of which a sixth is kept for retries; nearly all of the other half is lent.
     let owned = 3 * (BURST / 6 - BURST.div_ceil(36));
@@ -101,9 +100,19 @@ fn whatever_becomes_of_links_store_and_clocks_all_machines_let_through_what_one_
     cluster.machines.all_wait_for("shares");
     assert!(cluster.attack() <= BURST);
 
-    cluster.redis.signal(Signal::STOP);
-    assert!(cluster.slow_logins() <= slow_before + 2);
-    cluster.machines.wait_for(0, "cut-off");
+    // On a busy machine some logins are slow anyway.
+    let is_held_up_by_none = || {
+        let before = cluster.slow_logins();
+        cluster.redis.signal(Signal::STOP);
+        let frozen = cluster.slow_logins();
+        cluster.machines.wait_for(0, "cut-off");
+        if frozen > before + 2 {
+            cluster.redis.signal(Signal::CONT);
+            cluster.machines.all_wait_for("shares");
+        }
+        frozen <= before + 2
+    };
+    assert!((0..3).any(|_| is_held_up_by_none()));
     let all = cluster.attack();
     cluster.redis.signal(Signal::CONT);
     assert!((owned + BURST / 4..=BURST).contains(&all), "{all}");
