@@ -135,7 +135,7 @@ fn when_crowdsec_is_away_its_decisions_stay_until_their_ends_and_it_is_told_once
     let mut crowdsec = Crowdsec::start();
     let proxy = beside(&crowdsec).start();
     crowdsec.decide("add --ip 192.0.2.1 --duration 1h");
-    crowdsec.decide("add --ip 192.0.2.2 --duration 4s");
+    crowdsec.decide("add --ip 192.0.2.2 --duration 20s");
     until_listed(&proxy, "192.0.2.2");
     crowdsec.kill();
     until_state(&proxy, "decisions", "fails");

@@ -16,7 +16,7 @@ fn gatepost(words: &str) -> Command {
 }
 
 fn demo() -> Value {
-    let printed = program::run(&mut gatepost("demo --seconds 5 --json"));
+    let printed = program::run(&mut gatepost("demo --seconds 15 --json"));
     serde_json::from_str(&printed).unwrap()
 }
 

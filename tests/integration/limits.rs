@@ -249,7 +249,7 @@ fn a_login_that_finds_no_process_in_its_time_is_told_to_come_again_and_counted()
     let impostor = Impostor::start(Conduct::Honest);
     let setup = before(&impostor)
         .with("upstream.processes", 2)
-        .with("timeouts.login", "2s")
+        .with("timeouts.login", "5s")
         .with("limits.client.burst", 1);
     let proxy = setup.start();
     let mut first = logged_in(&proxy, 10);

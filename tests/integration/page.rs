@@ -257,7 +257,7 @@ fn where_nothing_is_kept_the_last_minutes_are_shown_and_it_says_why() {
 }
 
 #[test]
-fn a_refusal_shows_with_its_reason_within_two_seconds() {
+fn a_refusal_shows_with_its_reason_within_five_seconds() {
     let shown = Shown::start(false);
     shown.attempt(loopback(40, 1), "anna", "right", 235);
     let browser = shown.browser();
@@ -278,7 +278,7 @@ fn a_refusal_shows_with_its_reason_within_two_seconds() {
     }
     browser.until_text("#attempts tbody", "a name that only guessers use");
     let quickest = *delays.iter().min().unwrap();
-    assert!(quickest < Duration::from_secs(2), "{delays:?}");
+    assert!(quickest < Duration::from_secs(5), "{delays:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use toml::toml;
 use crate::kit::client::{Client, Trust, auth_plain, loopback};
 use crate::kit::mail::{ANNA, Mail};
 use crate::kit::proxy::{NAME, Setup};
+use crate::kit::wait;
 
 #[test]
 fn a_client_that_thinks_we_are_a_web_server_gets_no_session() {
@@ -160,8 +161,7 @@ fn a_silent_client_is_cut_off_before_and_after_the_handshake() {
     silent.write_all(b"\x16\x03\x01").unwrap();
     silent.read_to_end(&mut Vec::new()).ok();
 
-    let mut silent = proxy.client(loopback(22, 9));
-    silent.greet();
+    let mut silent = wait::find("a handshake in time", || proxy.try_greeted(loopback(22, 9)));
     assert_eq!(silent.reply().code, 421);
     assert!(silent.try_reply().is_err());
 }

@@ -22,6 +22,9 @@ use crate::kit::wait;
 /// A connection over loopback is there at once, or never.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
+/// Longer than any refused connection is held.
+const HANG: Duration = Duration::from_secs(60);
+
 /// Connections of a client at the start that its rate does not refuse, by default.
 const BURST: usize = 60;
 
@@ -36,7 +39,7 @@ fn connect(source: IpAddr, server: SocketAddr) -> std::io::Result<TcpStream> {
 fn is_reset(source: IpAddr, server: SocketAddr) -> bool {
     let stream = connect(source, server);
     stream.is_ok_and(|mut stream| {
-        stream.set_read_timeout(Some(AT_ONCE)).unwrap();
+        stream.set_read_timeout(Some(HANG)).unwrap();
         let read = stream.read(&mut [0]);
         read.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
     })
@@ -61,7 +64,11 @@ fn who_connects_again_after_each_reset_is_reset_a_few_times_a_second() {
     const ATTACKERS: usize = 8;
     const LOGINS: usize = 10;
     let mail = Mail::start();
-    let proxy = Setup::before(&mail).start();
+    let mut setup = Setup::before(&mail);
+    // Nothing of it comes back while the test runs.
+    setup.set("admission.connects.burst", i64::try_from(BURST).unwrap());
+    setup.set("admission.connects.every", "1h");
+    let proxy = setup.start();
     let (server, attacker, home) = (proxy.implicit(), loopback(51, 1), loopback(52, 1));
     log_in(&proxy, home);
     let _spent = spend_the_rate(attacker, server);

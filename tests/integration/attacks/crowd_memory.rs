@@ -62,6 +62,7 @@ fn the_memory_that_a_crowd_took_is_given_back() {
     let proxy = Setup::new(&impostor.address().to_string())
         .with("upstream.announce", "none")
         .with("admission.sessions", 20_000)
+        .with("timeouts.handshake", "5m")
         .start();
     // What every process takes once.
     drop(secured(&proxy, 10));

@@ -5,7 +5,9 @@
 //! users do; and one user who logs in without end hides no other. The level is `info`, the default.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
+use gatepost_daemon::clock::Clock;
 use toml::toml;
 
 use crate::kit::client::{Client, auth_plain, loopback};
@@ -15,8 +17,38 @@ use crate::kit::ports;
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
 
-/// A burst of 200, and two a second for more than a minute.
-const MOST: usize = 350;
+/// What may be written while a test runs, however long that takes.
+struct LineBound {
+    at_once: usize,
+    every: Duration,
+}
+
+/// The lines of one kind that strangers may write.
+const STRANGERS: LineBound = LineBound {
+    at_once: 200,
+    every: Duration::from_millis(500),
+};
+
+/// The lines of one user's.
+const ONE_USER: LineBound = LineBound {
+    at_once: 60,
+    every: Duration::from_secs(5),
+};
+
+impl LineBound {
+    /// The most lines by now.
+    fn most(&self, passed: Duration) -> usize {
+        let later = passed.as_millis() / self.every.as_millis();
+        self.at_once + usize::try_from(later).unwrap() + 1
+    }
+}
+
+/// Tells how much time has passed since.
+fn stopwatch() -> impl Fn() -> Duration {
+    let clock = Clock::start();
+    let began = clock.now();
+    move || clock.now().since(began)
+}
 
 fn setup(impostor: &Impostor) -> Setup {
     Setup::new(&impostor.address().to_string())
@@ -24,11 +56,20 @@ fn setup(impostor: &Impostor) -> Setup {
         .with("upstream.announce", "none")
 }
 
+fn left_out(proxy: &Proxy) -> usize {
+    let counted = proxy.status()["limits"]["log-lines"].as_u64();
+    usize::try_from(counted.unwrap()).unwrap()
+}
+
+/// Of so many lines no more are written than may be, and the others are counted.
 #[track_caller]
-fn lines(proxy: &Proxy, message: &str) -> usize {
-    let counted = || proxy.status()["limits"]["log-lines"].as_u64().unwrap();
-    assert!(counted() >= 150, "what was left out is counted");
-    proxy.log().events(|event| event.message() == message).len()
+fn assert_bounded(proxy: &Proxy, message: &str, all: usize, passed: impl Fn() -> Duration) {
+    let counted = left_out(proxy);
+    let lines = proxy.log().events(|event| event.message() == message).len();
+    let most = STRANGERS.most(passed());
+    assert!(lines <= most, "{lines} lines of at most {most}");
+    let least = all.saturating_sub(most).max(1);
+    assert!(counted >= least, "{counted} of {least} are counted");
 }
 
 #[test]
@@ -41,6 +82,7 @@ fn a_thousand_addresses_that_spring_a_trap_write_a_bounded_number_of_lines() {
         tls = "starttls"
         proxy-protocol-from = ["127.31.0.3/32"]
     });
+    let passed = stopwatch();
     let proxy = setup.start();
     let server = (Ipv4Addr::LOCALHOST, port).into();
     for number in 0..1000 {
@@ -52,8 +94,7 @@ fn a_thousand_addresses_that_spring_a_trap_write_a_bounded_number_of_lines() {
     }
     let bans = proxy.setup.command(&["bans"]);
     assert!(bans.text.lines().count() > 900, "all are banned");
-    let lines = lines(&proxy, "ban began");
-    assert!(lines <= MOST, "{lines} lines");
+    assert_bounded(&proxy, "ban began", 900, passed);
     // What an operator does is told all the same.
     proxy.setup.command(&["bans", "add", "192.0.2.9"]);
     proxy.log().find("the operator's ban", |event| {
@@ -66,6 +107,7 @@ fn hundreds_of_rejected_guesses_write_a_bounded_number_of_lines_and_a_login_its_
     let impostor = Impostor::start(Conduct::Rejecting);
     // Behind a webmail that everybody may use: the gate holds up nothing.
     let setup = setup(&impostor).with("networks.allow", vec![toml::Value::from("127.0.0.0/8")]);
+    let passed = stopwatch();
     let mut proxy = setup.start();
     for number in 0..600_u16 {
         let [high, low] = number.to_be_bytes();
@@ -75,8 +117,7 @@ fn hundreds_of_rejected_guesses_write_a_bounded_number_of_lines_and_a_login_its_
         let password = format!("Zwiebel{number}kuchen");
         bot.expect(&auth_plain(User("anna", &password)), 535);
     }
-    let lines = lines(&proxy, "attempt");
-    assert!(lines <= MOST, "{lines} lines");
+    assert_bounded(&proxy, "attempt", 600, passed);
     let honest = Impostor::start(Conduct::Honest);
     proxy.setup.set(
         "upstream.addresses",
@@ -103,6 +144,7 @@ fn hundreds_of_rejected_guesses_write_a_bounded_number_of_lines_and_a_login_its_
 fn an_account_that_logs_in_without_end_writes_a_bounded_number_of_lines_and_another_all_of_its_own()
 {
     let impostor = Impostor::start(Conduct::Honest);
+    let passed = stopwatch();
     let proxy = setup(&impostor)
         .with("networks.allow", vec![toml::Value::from("127.0.0.0/8")])
         .start();
@@ -125,11 +167,19 @@ fn an_account_that_logs_in_without_end_writes_a_bounded_number_of_lines_and_anot
         }
     }
     wait::until("all that anna did is told", || of("anna") == 12);
-    // A minute gives back twelve.
-    let lines = of("busy");
-    assert!((60..=72).contains(&lines), "{lines} lines");
-    let counted = || proxy.status()["limits"]["log-lines"].as_u64().unwrap();
-    wait::until("what was left out is counted", || counted() >= 140);
-    let lines = of("busy");
-    assert!((60..=72).contains(&lines), "{lines} lines");
+    let assert_bounded = || {
+        let lines = of("busy");
+        let most = ONE_USER.most(passed());
+        assert!(
+            (60..=most).contains(&lines),
+            "{lines} lines of at most {most}"
+        );
+    };
+    assert_bounded();
+    // Each login is two lines.
+    wait::until("what was left out is counted", || {
+        let least = 240_usize.saturating_sub(ONE_USER.most(passed()));
+        left_out(&proxy) >= least.max(1)
+    });
+    assert_bounded();
 }

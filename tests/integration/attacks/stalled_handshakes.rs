@@ -12,7 +12,7 @@ use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::ANNA;
 use crate::kit::proxy::{NAME, Proxy, Setup};
 
-/// Enough to fill one place for longer than the deadline of 10 seconds, at a quarter of a second each.
+/// Enough to fill one place for longer than the deadline of 20 seconds, at a quarter of a second each.
 const STALLED: u8 = 100;
 
 /// Clients that send a ClientHello and no more: every other one with implicit TLS, the rest behind STARTTLS.
@@ -54,6 +54,7 @@ fn clients_that_begin_tls_and_stop_hold_up_neither_users_nor_strangers() {
     let proxy = Setup::new(&impostor.address().to_string())
         .with("upstream.announce", "none")
         .with("admission.handshakes", 1)
+        .with("timeouts.handshake", "20s")
         .start();
     let (user, stranger) = (loopback(40, 1), loopback(41, 1));
     log_in(&proxy, user);

@@ -371,6 +371,14 @@ impl Proxy {
         Ok(client)
     }
 
+    /// One that was greeted and has said EHLO; none if it was cut off before, as it may be where deadlines are short.
+    pub(crate) fn try_greeted(&self, source: IpAddr) -> Option<Client> {
+        let mut client = self.try_client(source).ok()?;
+        let banner = client.try_reply().ok()?;
+        let hello = client.try_say("EHLO laptop.example.net").ok()?;
+        (banner.code == 220 && hello.code == 250).then_some(client)
+    }
+
     /// The code that a login in a session of its own got; none if the session ended before.
     pub(crate) fn log_in(&self, source: IpAddr, user: User<'_>) -> Option<u16> {
         let mut client = self.try_client(source).ok()?;

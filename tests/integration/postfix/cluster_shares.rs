@@ -13,6 +13,7 @@ use gatepost_daemon::cluster::secret::ClusterSecret;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::cluster_cut::AT_ONCE;
 use crate::kit::client::loopback;
 use crate::kit::machines::{FreshGuesses, GuessTarget, SECRET, time_of};
 use crate::kit::mail::{ANNA, BERT, CARLA, Mail, User};
@@ -81,7 +82,7 @@ fn familiar_at_one_machine_is_familiar_at_the_other_and_forgotten_is_forgotten()
 }
 
 #[test]
-fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_second() {
+fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_at_once() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let [first, second] = pair(&mail, &redis);
     // On a busy machine one of some must be in time.
@@ -91,7 +92,7 @@ fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_secon
         until_familiar(&first, net, user);
         first.ask(words);
         let end = || drop(client.rest().expect("the session's end"));
-        time_of(end) < Duration::from_secs(1)
+        time_of(end) < AT_ONCE
     };
     let in_time = [98, 99, 100, 101, 102].map(|net| {
         let network = format!("127.{net}.0.0/24");
@@ -146,8 +147,7 @@ fn at_one_account_two_machines_let_through_what_one_would_and_cut_off_each_its_o
         guesses.attack(GuessTarget::User(user), &[0], &mail, log_in)
     };
     assert_eq!(guess_at(&first, ANNA), of_one);
-    let told = || wait::until("told", || left_for(&second, ANNA) <= 1);
-    assert!(time_of(told) < Duration::from_secs(1));
+    wait::until("told", || left_for(&second, ANNA) <= 1);
     assert_eq!(guess_at(&second, ANNA), of_one);
 
     redis.kill();
@@ -243,15 +243,22 @@ fn a_frozen_store_holds_no_login_up() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let [first, second] = pair(&mail, &redis);
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    let median = || {
+        let mut times =
+            [(); 21].map(|()| time_of(|| assert_eq!(log_in(&first, 97, ANNA), Some(235))));
+        times.sort();
+        times[10]
+    };
+    let before = median();
     redis.signal(Signal::STOP);
-    let mut times: Vec<Duration> = (0..21)
-        .map(|_| time_of(|| assert_eq!(log_in(&first, 97, ANNA), Some(235))))
-        .collect();
+    let frozen = median();
     wait_for(&first, "cut-off");
     assert_eq!(log_in(&first, 98, BERT), Some(235));
-    times.sort();
     // Half of what a question to the store may take.
-    assert!(times[10] < Duration::from_millis(500), "{times:?}");
+    assert!(
+        frozen < before + Duration::from_millis(500),
+        "{before:?}, {frozen:?}"
+    );
     redis.signal(Signal::CONT);
     until_familiar(&second, 98, BERT);
 }

