@@ -140,9 +140,10 @@ fn after_the_clock_was_set_a_list_that_was_imported_here_stays_and_its_file_has_
     }
     // What was removed is no more the process's own.
     lists.remove("drop", &gate).unwrap();
-    std::fs::write(&path, format!("{HEAD}1000000000\n{rest}")).unwrap();
-    lists.restore(&gate, clock);
     assert!(!is_banned(&gate, "198.51.100.7", clock));
+    std::fs::write(&path, format!("{HEAD}9000000000\n{rest}")).unwrap();
+    lists.restore(&gate, clock);
+    assert!(is_banned(&gate, "198.51.100.7", clock));
 }
 
 #[test]
