@@ -51,3 +51,65 @@ fn after_the_clock_was_set_back_rows_are_closed_after_ten_minutes() {
         assert_eq!(tally.only_counted, 0);
     }
 }
+
+#[test]
+fn what_a_clock_ahead_has_dated_is_in_no_report_of_the_last_days_and_among_all_decisions() {
+    let mut kept = Kept::new();
+    let (bob, alice) = (
+        kept.user("bob", Some(Trust::Far)),
+        kept.user("alice", Some(Trust::Familiar)),
+    );
+    kept.attempt("198.51.100.9", bob, AttemptVerdict::Reject);
+    kept.attempt("203.0.113.7", alice.clone(), AttemptVerdict::Refuse);
+    let subject = Subject::Client("198.51.100.9".parse::<ClientKey>().unwrap());
+    let (until, mode) = (kept.clock.now() + DAY, Mode::Enforce);
+    let cause = BanCause::Operator;
+    kept.tell(RecordedEvent::Ban(BanRecord {
+        subject,
+        until,
+        cause,
+        mode,
+    }));
+    let (backend, why) = (None, Some("refused".to_owned()));
+    kept.tell(RecordedEvent::Outage(OutageRecord { backend, why }));
+    kept.tell(RecordedEvent::Act("did this".to_owned()));
+    kept.write();
+    let reader = kept.reader();
+    let since = Clock::wall() - DAY;
+    let counts = || {
+        [
+            reader
+                .decisions(DecisionsOf::User(alice.id), since, 9)
+                .unwrap()
+                .len(),
+            reader.attacked(since, 9).unwrap().len(),
+            reader.attackers(since, 9).unwrap().len(),
+            reader.bans(since, 9).unwrap().len(),
+            reader.outages(since, 9).unwrap().len(),
+            reader.acts(since, 9).unwrap().len(),
+            reader.hours(since).unwrap().len(),
+        ]
+    };
+    let file = rusqlite::Connection::open(kept.path("history.db")).unwrap();
+    let hour = Clock::wall().as_seconds() / 3600 * 3600;
+    file.execute(
+        "INSERT INTO hours (hour, name, count) VALUES (?, 'x', 1)",
+        [hour],
+    )
+    .unwrap();
+    assert_eq!(counts(), [1; 7]);
+    for (table, column) in [
+        ("decisions", "last"),
+        ("users", "hour"),
+        ("networks", "hour"),
+        ("bans", "began"),
+        ("outages", "began"),
+        ("acts", "at"),
+        ("hours", "hour"),
+    ] {
+        let ahead = format!("UPDATE {table} SET {column} = {column} + 86400 * 40");
+        file.execute(&ahead, []).unwrap();
+    }
+    assert_eq!(counts(), [0; 7]);
+    assert_eq!(kept.decisions(DecisionsOf::User(alice.id)).len(), 1);
+}
