@@ -61,18 +61,7 @@ fn what_a_clock_ahead_has_dated_is_in_no_report_of_the_last_days_and_among_all_d
     );
     kept.attempt("198.51.100.9", bob, AttemptVerdict::Reject);
     kept.attempt("203.0.113.7", alice.clone(), AttemptVerdict::Refuse);
-    let subject = Subject::Client("198.51.100.9".parse::<ClientKey>().unwrap());
-    let (until, mode) = (kept.clock.now() + DAY, Mode::Enforce);
-    let cause = BanCause::Operator;
-    kept.tell(RecordedEvent::Ban(BanRecord {
-        subject,
-        until,
-        cause,
-        mode,
-    }));
-    let (backend, why) = (None, Some("refused".to_owned()));
-    kept.tell(RecordedEvent::Outage(OutageRecord { backend, why }));
-    kept.tell(RecordedEvent::Act("did this".to_owned()));
+    tell_ban_outage_and_act(&mut kept);
     kept.write();
     let reader = kept.reader();
     let since = Clock::wall() - DAY;
@@ -112,4 +101,19 @@ fn what_a_clock_ahead_has_dated_is_in_no_report_of_the_last_days_and_among_all_d
     }
     assert_eq!(counts(), [0; 7]);
     assert_eq!(kept.decisions(DecisionsOf::User(alice.id)).len(), 1);
+}
+
+fn tell_ban_outage_and_act(kept: &mut Kept) {
+    let subject = Subject::Client("198.51.100.9".parse::<ClientKey>().unwrap());
+    let (until, mode) = (kept.clock.now() + DAY, Mode::Enforce);
+    let cause = BanCause::Operator;
+    kept.tell(RecordedEvent::Ban(BanRecord {
+        subject,
+        until,
+        cause,
+        mode,
+    }));
+    let (backend, why) = (None, Some("refused".to_owned()));
+    kept.tell(RecordedEvent::Outage(OutageRecord { backend, why }));
+    kept.tell(RecordedEvent::Act("did this".to_owned()));
 }
