@@ -17,7 +17,7 @@ use gatepost_core::moment::Moment;
 
 /// 2026-01-01: no process has run before. A machine without a battery boots in 1970, and what happened before the restart
 /// must have a moment too.
-const EARLIEST: Moment = Moment::from_seconds(1_767_225_600);
+pub const EARLIEST: Moment = Moment::from_seconds(1_767_225_600);
 
 /// A wall clock that moves by more than this at once was set.
 const LONGEST_DRIFT: Duration = Duration::from_secs(60);

@@ -161,7 +161,7 @@ impl Server {
         clock: Clock,
         mut given: GivenSockets,
     ) -> Result<Self, StartFault> {
-        let began = clock.now();
+        let (began, shown) = (clock.now(), Clock::wall());
         let tls = built::tls(&config)?;
         let (mut store, gate) = restore::restore(&config, began)?;
         tickets::take_over(&tls, &mut store);
@@ -193,7 +193,7 @@ impl Server {
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
-            persister: Persister::new(&context, received, store),
+            persister: Persister::new(&context, (received, store), (began, shown)),
             notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,

@@ -114,7 +114,7 @@ impl PolicyPlace {
             secret: PolicySecret::new(SECRET),
             nonce,
         };
-        let ids = Arc::new(SessionIds::new(clock.now()));
+        let ids = Arc::new(SessionIds::new(clock.now(), Clock::wall()));
         Self {
             door: AuthPolicy::new(Arc::clone(&judging), ids, settings, drain),
             judging,

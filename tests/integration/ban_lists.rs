@@ -84,6 +84,8 @@ fn a_list_that_seems_to_be_over_by_a_wrong_clock_is_in_force_when_the_clock_is_p
     let (setup, clock) = Setup::new(NOWHERE).with_other_clock(0);
     let mut proxy = setup.start();
     import(&proxy, &in_tree("tests/lists/drop.json"), true);
+    // For the next process the date in its file is all that there is.
+    proxy.restart();
     clock.set(40 * day);
     wait::until("over", || !is_listed(&proxy, "203.0.113.77"));
     proxy.restart();
@@ -92,6 +94,30 @@ fn a_list_that_seems_to_be_over_by_a_wrong_clock_is_in_force_when_the_clock_is_p
     wait::until("in force", || is_listed(&proxy, "203.0.113.77"));
     clock.set(3 * 3600);
     wait::until("over", || !is_listed(&proxy, "203.0.113.77"));
+}
+
+#[test]
+fn a_list_that_is_imported_by_a_wrong_clock_lasts_as_long_as_it_should_also_after_a_restart() {
+    let day = 24 * 3600;
+    let (setup, clock) = Setup::new(NOWHERE).with_other_clock(0);
+    let mut proxy = setup.start();
+    let file = proxy.setup.folder().join("state/list-drop");
+    for days in [-40, 40] {
+        clock.set(days * day);
+        proxy.restart();
+        import(&proxy, &in_tree("tests/lists/drop.json"), true);
+        let by_wrong_clock = std::fs::read(&file).expect("the list");
+        clock.set(0);
+        wait::until("dated anew", || {
+            std::fs::read(&file).expect("the list") != by_wrong_clock
+        });
+        assert!(is_listed(&proxy, "203.0.113.77"), "{days} days");
+        proxy.restart();
+        assert!(is_listed(&proxy, "203.0.113.77"), "{days} days, a restart");
+        proxy.restart();
+        clock.set(3 * 3600);
+        wait::until("over", || !is_listed(&proxy, "203.0.113.77"));
+    }
 }
 
 #[test]

@@ -406,6 +406,22 @@ fn what_is_no_answer_of_a_lapi_changes_nothing_and_all_is_asked_for_again() {
 }
 
 #[test]
+fn after_the_clock_was_set_all_decisions_are_asked_for_again() {
+    let played = play(vec![answer(r#"{"deleted":null,"new":null}"#)]);
+    let (setup, clock) = played.asked_by().with_other_clock(0);
+    let _proxy = setup.start();
+    let times_whole = || {
+        let heads = played.heads.lock().expect("the heads");
+        let whole = heads.iter().filter(|head| head.contains("startup=true"));
+        whole.count()
+    };
+    wait::until("it asks for news", || played.times_asked() >= 3);
+    assert_eq!(times_whole(), 1);
+    clock.set(-40 * 24 * 3600);
+    wait::until("it asks for all", || times_whole() == 2);
+}
+
+#[test]
 fn an_answer_without_an_end_is_cut_off_and_takes_no_memory() {
     let played = play_with(|stream, _| {
         let mut more = b"HTTP/1.1 200 OK\r\n\r\n{\"deleted\":null,\"new\":[".to_vec();

@@ -234,6 +234,8 @@ pub struct Dates {
     newest: DateTime,
     year: Option<i16>,
     last_day: i32,
+    /// Where a year was added: the day before, and the day after.
+    added: Option<(i32, i32)>,
     /// The hour last looked up, and its beginning in seconds since the epoch.
     hour: Option<((DateTime, Option<i32>), i64)>,
 }
@@ -244,6 +246,8 @@ const SLACK_DAYS: i32 = 2;
 const HALF_A_YEAR_DAYS: i32 = 186;
 /// Going forward by more than this means a late line of the year before.
 const NEARLY_A_YEAR_DAYS: i32 = 365;
+/// Going forward to a day at most so long after the one before a year ended means that none ended: the clock was wrong.
+const AWAY_DAYS: i32 = 14;
 
 impl Dates {
     /// For a file whose last line was written at `newest`, with local times of `zone`.
@@ -256,6 +260,7 @@ impl Dates {
             newest,
             year: None,
             last_day: 0,
+            added: None,
             hour: None,
         }
     }
@@ -268,15 +273,32 @@ impl Dates {
         // The day's rough place in the year, to compare two days.
         let day = i32::from(stamp.month) * 31 + i32::from(stamp.day);
         let newest = i32::from(self.newest.month()) * 31 + i32::from(self.newest.day());
+        let ends = day < self.last_day - HALF_A_YEAR_DAYS;
         let year = match self.year {
             None if day > newest + SLACK_DAYS => self.newest.year().saturating_sub(1),
             None => self.newest.year(),
-            Some(year) if day < self.last_day - HALF_A_YEAR_DAYS => year.saturating_add(1),
+            Some(year) if ends => year.saturating_add(1),
             Some(year) if day > self.last_day + NEARLY_A_YEAR_DAYS => year.saturating_sub(1),
+            Some(year) if self.is_back(day) => year.saturating_sub(1),
             Some(year) => year,
+        };
+        self.added = match ends && self.year.is_some() {
+            true => Some((self.last_day, day)),
+            false => self.added.filter(|_| year == self.year.unwrap_or(year)),
         };
         self.year = Some(year);
         self.last_day = day;
+    }
+
+    /// Whether the log is back where it was before a year was added, a day or two after that: no year had ended, the
+    /// machine had booted in 1970, or its clock was ahead.
+    fn is_back(&self, day: i32) -> bool {
+        self.added.is_some_and(|(before, after)| {
+            let is_at_once = self.last_day <= after + SLACK_DAYS;
+            let is_later = day > self.last_day + HALF_A_YEAR_DAYS;
+            let is_there = (before - SLACK_DAYS..=before + AWAY_DAYS).contains(&day);
+            is_at_once && is_later && is_there
+        })
     }
 
     /// By how many years the dates have run ahead of the file's own time: the log spans more years than

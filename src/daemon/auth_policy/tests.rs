@@ -80,7 +80,7 @@ fn place_of(at_once: usize, settings: GateSettings) -> Place {
         secret: PolicySecret::new(SECRET),
         nonce,
     };
-    let ids = Arc::new(SessionIds::new(clock.now()));
+    let ids = Arc::new(SessionIds::new(clock.now(), Clock::wall()));
     Place {
         door: AuthPolicy::new(judging, ids, settings, drain),
         drainer,

@@ -164,7 +164,7 @@ impl Historian {
         match record.event {
             RecordedEvent::Attempt(attempt) => {
                 self.look_up_listed(&attempt, at);
-                self.tally.take(&attempt, at);
+                self.tally.take(&attempt, record.at, at);
             }
             RecordedEvent::Occurred(_) => {}
             RecordedEvent::Forget(forgotten, told) => {
@@ -220,7 +220,7 @@ impl Historian {
 
     /// Closes what is over.
     fn turn(&mut self, now: Moment) {
-        if self.tally.turn(now) {
+        if self.tally.turn(self.clock.now(), now) {
             self.tend(|database| prune::close_hour(&database.connection, now));
         }
         let lost = std::mem::take(&mut self.tally.only_counted);

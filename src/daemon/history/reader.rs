@@ -1,11 +1,13 @@
 //! reader - what the history says: decisions of a user, a client or a network, counters by the hour, outages, bans
 //!
 //! Each question opens the file for itself, reads, and closes it; it blocks, so it belongs where blocking is allowed.
-//! An answer is bounded by `most`, the newest first. Without a file, or where nothing is kept, everything is empty.
+//! An answer is bounded by `most`, the newest first. What a clock that was ahead has dated later than now does not count
+//! to a time that ends now; it is among all decisions (`Moment::EPOCH`). Without a file, or where nothing is kept, everything is empty.
 //! Not here: how it is written (`database`), shown (`cli`) or sent (`server`).
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Params, Row, params, params_from_iter};
@@ -15,15 +17,18 @@ use super::database::{BUSY, HistoryFault, limit, octets, seconds};
 use super::place::HistoryPlace;
 use super::prune::range;
 use super::written::WrittenTotals;
+use crate::clock::Clock;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
+mod attacks;
 mod hours;
 mod listed;
 mod names;
 mod programs;
 
+pub use attacks::{AttackedUser, AttackingNetwork};
 pub use listed::ListedAccount;
 pub use programs::PastProgram;
 
@@ -129,28 +134,6 @@ pub struct OperatorAct {
     pub did: String,
 }
 
-/// A known user whose passwords others guessed at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttackedUser {
-    /// The name, escaped.
-    pub user: String,
-    /// Tries that were refused.
-    pub refused: u64,
-    /// Guesses that the backend rejected.
-    pub rejected: u64,
-}
-
-/// A network from which somebody guessed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttackingNetwork {
-    /// The network.
-    pub network: String,
-    /// Tries that were refused.
-    pub refused: u64,
-    /// Guesses that the backend rejected.
-    pub rejected: u64,
-}
-
 /// Asks the history of one state directory.
 #[derive(Clone, Debug)]
 pub struct HistoryReader {
@@ -174,7 +157,7 @@ impl HistoryReader {
         self.is_kept
     }
 
-    /// The decisions of `of` whose last was at `since` or later.
+    /// The decisions of `of` whose last was at `since` or later; all of them where that is 1970.
     ///
     /// # Errors
     ///
@@ -188,7 +171,7 @@ impl HistoryReader {
         let (whose, values) = whose(of, since, most);
         let question = format!(
             "SELECT id, at, last, count, door, session, client, name, trust, verdict, reason, wait, new_place \
-             FROM decisions WHERE {whose} AND last >= ?1 ORDER BY id DESC LIMIT ?2"
+             FROM decisions WHERE {whose} AND last BETWEEN ?1 AND ?3 ORDER BY id DESC LIMIT ?2"
         );
         self.ask(&question, params_from_iter(values), decision)
     }
@@ -199,9 +182,8 @@ impl HistoryReader {
     ///
     /// When the file cannot be read.
     pub(super) fn hours(&self, since: Moment) -> Result<Vec<HourCount>, HistoryFault> {
-        let question =
-            "SELECT hour, name, count FROM hours WHERE hour > ?1 - 3600 ORDER BY hour, name";
-        self.ask(question, params![seconds(since)], |row| {
+        let question = "SELECT hour, name, count FROM hours WHERE hour > ?1 - 3600 AND hour <= ?2 ORDER BY hour, name";
+        self.ask(question, params![seconds(since), latest()], |row| {
             Ok(HourCount {
                 hour: moment(row, 0)?,
                 name: row.get(1)?,
@@ -217,8 +199,9 @@ impl HistoryReader {
     /// When the file cannot be read.
     pub fn outages(&self, since: Moment, most: usize) -> Result<Vec<PastOutage>, HistoryFault> {
         let question = "SELECT backend, why, began, ended FROM outages \
-                        WHERE coalesce(ended, began) >= ?1 ORDER BY id DESC LIMIT ?2";
-        self.ask(question, params![seconds(since), limit(most)], |row| {
+                        WHERE coalesce(ended, began) >= ?1 AND began <= ?3 ORDER BY id DESC LIMIT ?2";
+        let values = params![seconds(since), limit(most), latest()];
+        self.ask(question, values, |row| {
             Ok(PastOutage {
                 backend: row.get(0)?,
                 why: row.get(1)?,
@@ -236,8 +219,9 @@ impl HistoryReader {
     /// When the file cannot be read.
     pub fn bans(&self, since: Moment, most: usize) -> Result<Vec<PastBan>, HistoryFault> {
         let question = "SELECT subject, began, until, ended, cause, dry_run FROM bans \
-                        WHERE began >= ?1 AND cause IN ('neighbours', 'operator') ORDER BY id DESC LIMIT ?2";
-        self.ask(question, params![seconds(since), limit(most)], |row| {
+                        WHERE began BETWEEN ?1 AND ?3 AND cause IN ('neighbours', 'operator') ORDER BY id DESC LIMIT ?2";
+        let values = params![seconds(since), limit(most), latest()];
+        self.ask(question, values, |row| {
             Ok(PastBan {
                 subject: row.get(0)?,
                 began: moment(row, 1)?,
@@ -255,49 +239,13 @@ impl HistoryReader {
     ///
     /// When the file cannot be read.
     pub fn acts(&self, since: Moment, most: usize) -> Result<Vec<OperatorAct>, HistoryFault> {
-        let question = "SELECT at, did FROM acts WHERE at >= ?1 ORDER BY id DESC LIMIT ?2";
-        self.ask(question, params![seconds(since), limit(most)], |row| {
+        let question =
+            "SELECT at, did FROM acts WHERE at BETWEEN ?1 AND ?3 ORDER BY id DESC LIMIT ?2";
+        let values = params![seconds(since), limit(most), latest()];
+        self.ask(question, values, |row| {
             Ok(OperatorAct {
                 at: moment(row, 0)?,
                 did: row.get(1)?,
-            })
-        })
-    }
-
-    /// The known users whose passwords others guessed at most since the hour of `since`.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn attacked(&self, since: Moment, most: usize) -> Result<Vec<AttackedUser>, HistoryFault> {
-        let question = "SELECT max(name), sum(refused) AS a, sum(rejected) AS b FROM users \
-                        WHERE hour > ?1 - 3600 GROUP BY user ORDER BY a + b DESC, user LIMIT ?2";
-        self.ask(question, params![seconds(since), limit(most)], |row| {
-            Ok(AttackedUser {
-                user: row.get(0)?,
-                refused: row.get(1)?,
-                rejected: row.get(2)?,
-            })
-        })
-    }
-
-    /// The networks from which most guesses came since the hour of `since`.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn attackers(
-        &self,
-        since: Moment,
-        most: usize,
-    ) -> Result<Vec<AttackingNetwork>, HistoryFault> {
-        let question = "SELECT network, sum(refused) AS a, sum(rejected) AS b FROM networks \
-                        WHERE hour > ?1 - 3600 GROUP BY network ORDER BY a + b DESC, network LIMIT ?2";
-        self.ask(question, params![seconds(since), limit(most)], |row| {
-            Ok(AttackingNetwork {
-                network: row.get(0)?,
-                refused: row.get(1)?,
-                rejected: row.get(2)?,
             })
         })
     }
@@ -332,29 +280,40 @@ impl HistoryReader {
     }
 }
 
-/// The rows of `of` as a condition, and the values of its question: the first two are when the last decision of a row was
-/// at the earliest, and how many rows are wanted.
+/// The latest date that counts to a time that ends now: of a clock that is slowed down, too.
+fn latest() -> i64 {
+    seconds(Clock::wall() + Duration::from_secs(60))
+}
+
+/// The rows of `of` as a condition, and the values of its question: the first three are when the last decision of a row was
+/// at the earliest, how many rows are wanted, and when that decision was at the latest.
 fn whose(of: DecisionsOf, since: Moment, most: usize) -> (&'static str, Vec<Value>) {
-    let mut values = vec![Value::Integer(seconds(since)), Value::Integer(limit(most))];
+    let latest = match since == Moment::EPOCH {
+        true => i64::MAX,
+        false => latest(),
+    };
+    let mut values = [seconds(since), limit(most), latest]
+        .map(Value::Integer)
+        .to_vec();
     let blob = |octets: [u8; 16]| Value::Blob(octets.to_vec());
     let whose = match of {
         DecisionsOf::Everybody => "TRUE",
         DecisionsOf::User(user) => {
             values.push(Value::Integer(user.code().cast_signed()));
-            "user = ?3"
+            "user = ?4"
         }
         DecisionsOf::Client(client) => {
             values.push(blob(octets(client)));
-            "client = ?3"
+            "client = ?4"
         }
         DecisionsOf::UserAt(user, client) => {
             values.push(Value::Integer(user.code().cast_signed()));
             values.push(blob(octets(client)));
-            "user = ?3 AND client = ?4"
+            "user = ?4 AND client = ?5"
         }
         DecisionsOf::Session(number) => {
             values.push(Value::Integer(number.cast_signed()));
-            "session = ?3"
+            "session = ?4"
         }
         DecisionsOf::NewPlaces => "new_place",
         DecisionsOf::HonestRefused => {
@@ -363,7 +322,7 @@ fn whose(of: DecisionsOf, since: Moment, most: usize) -> (&'static str, Vec<Valu
         DecisionsOf::Network(network) => {
             let (first, last) = range(network);
             values.extend([blob(first), blob(last)]);
-            "client BETWEEN ?3 AND ?4"
+            "client BETWEEN ?4 AND ?5"
         }
     };
     (whose, values)

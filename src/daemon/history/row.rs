@@ -65,6 +65,9 @@ pub(super) struct TallyRow {
     /// Its number in the table, once it was written.
     pub(super) id: Option<i64>,
     pub(super) kind: Interest,
+    /// The first, by moments that nobody sets.
+    pub(super) opened: Moment,
+    /// The first and the last, by the wall's clock.
     pub(super) at: Moment,
     pub(super) last: Moment,
     pub(super) count: u64,
@@ -114,13 +117,14 @@ impl Alike {
 }
 
 impl TallyRow {
-    pub(super) fn new(kind: Interest, attempt: &AttemptRecord, now: Moment) -> Self {
+    pub(super) fn new(kind: Interest, attempt: &AttemptRecord, now: Moment, wall: Moment) -> Self {
         let user = attempt.user.as_ref();
         Self {
             id: None,
             kind,
-            at: now,
-            last: now,
+            opened: now,
+            at: wall,
+            last: wall,
             count: 1,
             door: attempt.door,
             session: attempt.session,

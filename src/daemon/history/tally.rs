@@ -3,6 +3,7 @@
 //! Decisions that are alike within ten minutes are one row with a count. How many rows there may be follows a budget for
 //! each kind, and one for each known user, so that a flood of one kind, or at one account, hides nobody else; what is
 //! beyond is counted. Beside the rows there are counts by user and by network for the hour. All of it is bounded.
+//! Spans go by moments that nobody sets (`now`); what is written is dated by the wall's clock (`wall`).
 //! Pure. Not here: what one row has (`row`), writing (`database`), what is told (`report::record`).
 
 use std::collections::HashMap;
@@ -94,35 +95,36 @@ pub(super) struct HistoryTally {
 
 impl HistoryTally {
     /// An empty one.
-    pub(super) fn beginning(now: Moment) -> Self {
+    pub(super) fn beginning(wall: Moment) -> Self {
         Self {
             open: HashMap::new(),
             open_of: [0; 3],
             budgets: RATES.map(LineBudget::new),
             users: HashMap::new(),
             networks: HashMap::new(),
-            hour: hour_of(now),
+            hour: hour_of(wall),
             only_counted: 0,
         }
     }
 
-    /// Takes one attempt that ended `now`.
-    pub(super) fn take(&mut self, attempt: &AttemptRecord, now: Moment) {
+    /// Takes one attempt that ended `now`, when the wall's clock showed `wall`.
+    pub(super) fn take(&mut self, attempt: &AttemptRecord, now: Moment, wall: Moment) {
         self.count(attempt);
         let Some(kind) = kind(attempt) else { return };
         let alike = Alike::new(attempt);
         if let Some(row) = self.open.get_mut(&alike)
-            && now.since(row.at) < SPAN
+            && now.since(row.opened) < SPAN
         {
             row.count += 1;
-            row.last = now;
+            row.last = wall;
             row.wait = attempt.wait;
             row.session = attempt.session;
             row.ja4 = attempt.ja4;
             row.is_dirty = true;
         } else if self.has_room(kind, attempt, now) {
             // Of the same, ten minutes ago, the count is lost if it was not written: within a second it is.
-            self.open.insert(alike, TallyRow::new(kind, attempt, now));
+            let row = TallyRow::new(kind, attempt, now, wall);
+            self.open.insert(alike, row);
         } else {
             self.only_counted += 1;
         }
@@ -227,17 +229,17 @@ impl HistoryTally {
     }
 
     /// Closes the rows to which nothing is added any more, and begins a new hour. True: one has ended.
-    pub(super) fn turn(&mut self, now: Moment) -> bool {
+    pub(super) fn turn(&mut self, now: Moment, wall: Moment) -> bool {
         let is_full = [Interest::AtHome, Interest::Elsewhere, Interest::Unknown];
         let is_full = is_full.map(|kind| self.is_full(kind));
         self.open.retain(|_, row| {
             let is_full = is_full.get(row.kind as usize) == Some(&true);
-            row.is_dirty || !is_full && now.since(row.at) < SPAN
+            row.is_dirty || !is_full && now.since(row.opened) < SPAN
         });
         self.recount();
-        let has_ended = self.is_over(now);
+        let has_ended = self.is_over(wall);
         if has_ended {
-            self.hour = hour_of(now);
+            self.hour = hour_of(wall);
             self.users.clear();
             self.networks.clear();
         }
@@ -245,8 +247,8 @@ impl HistoryTally {
     }
 
     /// Whether the hour is another one: what it has is written before the next `turn`.
-    pub(super) const fn is_over(&self, now: Moment) -> bool {
-        self.hour != hour_of(now)
+    pub(super) const fn is_over(&self, wall: Moment) -> bool {
+        self.hour != hour_of(wall)
     }
 
     /// The hour of what changed, in seconds since the epoch.
@@ -265,8 +267,8 @@ impl HistoryTally {
     }
 }
 
-const fn hour_of(now: Moment) -> u64 {
-    now.as_seconds() / HOUR * HOUR
+const fn hour_of(wall: Moment) -> u64 {
+    wall.as_seconds() / HOUR * HOUR
 }
 
 /// Which rows are written.

@@ -22,6 +22,7 @@ use gatepost_core::gate::request::settings::{GateSettings, Mode};
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
 
+mod clock_set;
 mod file;
 mod flood;
 mod found;
@@ -123,15 +124,7 @@ impl Kept {
         let label = label.map(|label| label.as_bytes().try_into().unwrap());
         self.tell(RecordedEvent::Attempt(AttemptRecord {
             ja4: label.and_then(Ja4::new),
-            door: "smtp",
-            session: 7,
-            client: client.parse().unwrap(),
-            place: crate::places::Whereabouts::default(),
-            user: Some(user),
-            verdict,
-            reason: Some(Reason::Turn),
-            wait: Duration::from_secs(9),
-            listed: None,
+            ..attempt_at(client, user, verdict)
         }));
     }
 
@@ -159,6 +152,21 @@ impl Kept {
 
     fn decisions(&self, of: DecisionsOf) -> Vec<PastDecision> {
         self.reader().decisions(of, Moment::EPOCH, 1_000).unwrap()
+    }
+}
+
+fn attempt_at(client: &str, user: NamedUser, verdict: AttemptVerdict) -> AttemptRecord {
+    AttemptRecord {
+        ja4: None,
+        door: "smtp",
+        session: 7,
+        client: client.parse().unwrap(),
+        place: crate::places::Whereabouts::default(),
+        user: Some(user),
+        verdict,
+        reason: Some(Reason::Turn),
+        wait: Duration::from_secs(9),
+        listed: None,
     }
 }
 

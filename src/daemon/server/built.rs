@@ -32,7 +32,7 @@ pub(super) fn services(
         judging: Arc::new(judging),
         tls,
         config: ArcSwap::from_pointee(session_config(config, None, processes, clock)),
-        ids: Arc::new(SessionIds::new(began)),
+        ids: Arc::new(SessionIds::new(began, Clock::wall())),
         registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         before_login: TaskTracker::new(),
     })

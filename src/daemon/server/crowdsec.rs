@@ -1,7 +1,7 @@
 //! crowdsec - two tasks: CrowdSec's decisions taken over, and our bans told to it
 //!
 //! No session waits for either. Where the LAPI does not answer, what was taken over stays until its own end, and bans wait until theirs is over.
-//! After a lost answer, and from time to time, all decisions are asked for, since the LAPI tells a change once. It is told of once that it does not answer, and once that it
+//! After a lost answer, after the clock was set, and from time to time, all decisions are asked for, since the LAPI tells a change once. It is told of once that it does not answer, and once that it
 //! does again.
 //! Not here: what is asked and told (`crate::crowdsec`), what a decision does (`gate::trust::feed`).
 
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::listeners::ListenerContext;
-use crate::clock::Clock;
+use crate::clock::{Clock, WallWatch};
 use crate::crowdsec::decisions::{self, Pull};
 use crate::crowdsec::lapi::{Lapi, LapiFault};
 use crate::crowdsec::outbox::{ToldBan, ToldBans};
@@ -46,6 +46,7 @@ pub(in crate::server) async fn follow(context: ListenerContext) {
     let mut bouncer = Bouncer {
         lapi: Lapi::new(Arc::clone(&settings)),
         key,
+        steps: WallWatch::new(context.services.judging.clock.now(), Clock::wall()),
         services: context.services,
         health: context.crowdsec.health,
         settings,
@@ -69,6 +70,8 @@ pub(in crate::server) async fn follow(context: ListenerContext) {
 struct Bouncer {
     lapi: Lapi,
     key: PathBuf,
+    /// Of the clock by which a LAPI on this machine says how long a decision lasts.
+    steps: WallWatch,
     services: Arc<Services>,
     health: CrowdsecHealth,
     settings: Arc<CrowdsecSettings>,
@@ -82,7 +85,10 @@ struct Bouncer {
 impl Bouncer {
     /// Asks once; how long it is until the next time.
     async fn round(&mut self) -> Duration {
-        let now = self.services.judging.clock.now();
+        let now = self.now();
+        if self.steps.look(now, Clock::wall()).is_some() {
+            self.whole = None;
+        }
         let pull = next_pull(self.whole, self.has_news, now);
         match self.pull(pull).await {
             Ok(()) => {

@@ -5,6 +5,7 @@
 //! many there were on the last, so that half a file is seen to be one. A damaged file is told and left out.
 //! Not here: which client is on a list (`gate`), formats of others (`cli::bans`).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -40,10 +41,14 @@ pub(in crate::server) struct Lists {
     directory: PathBuf,
     coming: Mutex<Option<ComingList>>,
     /// Held while the files and the gate are brought to the same: operators are served at the same time.
-    files: Mutex<()>,
+    files: Mutex<OwnEnds>,
     /// Where the owner's list of known passwords is.
     pub(in crate::server) passwords: watch::Sender<KnownPasswordsSettings>,
 }
+
+/// When the lists end that this process has imported: a moment of its clock, for the date in the file is wrong where the
+/// machine's clock was.
+type OwnEnds = HashMap<String, Moment>;
 
 /// A list whose end has not come yet.
 #[derive(Debug)]
@@ -58,7 +63,7 @@ impl Lists {
         Self {
             directory,
             coming: Mutex::new(None),
-            files: Mutex::new(()),
+            files: Mutex::default(),
             passwords: watch::Sender::new(passwords),
         }
     }
@@ -112,10 +117,11 @@ impl Lists {
         if list.networks.is_empty() {
             return Err("there is no network in it".to_owned());
         }
-        let _alone = self.alone();
+        let mut own = self.alone();
         let taken = gate.import_list(source, &list.networks, until);
         taken.map_err(refusal)?;
-        Ok(self.write(source, clock.on_wall(until), &list.networks))
+        own.insert(source.to_owned(), until);
+        Ok(self.write(source, &whole(clock.on_wall(until), &list.networks)))
     }
 
     /// Removes a source's list; whether there was one.
@@ -124,7 +130,8 @@ impl Lists {
     ///
     /// What the disk says: then it comes back with the next start.
     pub(in crate::server) fn remove(&self, source: &str, gate: &Gate) -> io::Result<bool> {
-        let _alone = self.alone();
+        let mut own = self.alone();
+        own.remove(source);
         let was = gate.remove_list(source);
         if !is_source(source) {
             return Ok(was);
@@ -142,15 +149,19 @@ impl Lists {
         )
     }
 
-    /// Reads the lists that are kept: those of an earlier process, and all again after the machine's clock was set, for
-    /// each ends on a date. What cannot be read is told.
+    /// Reads the lists that are kept, those of earlier processes: at the start, and again after the machine's clock was
+    /// set, for each ends on a date. Those of this process get a new date. What cannot be read is told.
     pub(in crate::server) fn restore(&self, gate: &Gate, clock: Clock) {
-        let _alone = self.alone();
+        let own = self.alone();
         let found = match self.find() {
             Ok(found) => found,
             Err(fault) => return warn!("published lists cannot be read: {fault}"),
         };
         for (source, text) in found {
+            if let Some(&until) = own.get(&source) {
+                self.date_anew(&source, text, clock.on_wall(until));
+                continue;
+            }
             let kept = text.map_err(|fault| fault.to_string());
             match kept.and_then(|text| take_up(&source, &text, gate, clock)) {
                 Ok(Some(networks)) => info!(source, networks, "a published list is in force"),
@@ -160,6 +171,20 @@ impl Lists {
                 ),
                 Err(fault) => warn!(source, "a published list is left out: {fault}"),
             }
+        }
+    }
+
+    /// Writes a list's end anew; what else stands in the file stays.
+    fn date_anew(&self, source: &str, text: io::Result<String>, until: Moment) {
+        let written = text.and_then(|text| match text.split_once('\n') {
+            Some((_, rest)) => self.write(source, &format!("{}\n{rest}", head(until))),
+            None => Err(io::ErrorKind::InvalidData.into()),
+        });
+        if let Err(fault) = written {
+            warn!(
+                source,
+                "the end of a published list is not written anew: {fault}"
+            );
         }
     }
 
@@ -191,7 +216,7 @@ impl Lists {
     }
 
     /// Writes a list, in place of its source's old one.
-    fn write(&self, source: &str, until: Moment, networks: &[IpNet]) -> io::Result<()> {
+    fn write(&self, source: &str, text: &str) -> io::Result<()> {
         let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
         owner.act(|| {
             let at = directory.as_fd();
@@ -199,21 +224,15 @@ impl Lists {
             let _ = unlinkat(at, NEW, AtFlags::empty());
             let flags =
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file: File = openat(at, NEW, flags, Mode::RUSR | Mode::WUSR)?.into();
-            let mut out = io::BufWriter::new(file);
-            writeln!(out, "{HEAD}{}", until.as_seconds())?;
-            for network in networks {
-                writeln!(out, "{network}")?;
-            }
-            writeln!(out, "{END}{}", networks.len())?;
-            out.flush()?;
-            out.get_ref().sync_all()?;
+            let mut file: File = openat(at, NEW, flags, Mode::RUSR | Mode::WUSR)?.into();
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
             renameat(at, NEW, at, name(source))?;
             Ok(fsync(at)?)
         })
     }
 
-    fn alone(&self) -> MutexGuard<'_, ()> {
+    fn alone(&self) -> MutexGuard<'_, OwnEnds> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -257,6 +276,17 @@ fn refusal(refused: ListRefusal) -> String {
 
 fn too_long() -> String {
     format!("it has more than {MOST_NETWORKS} networks")
+}
+
+fn head(until: Moment) -> String {
+    format!("{HEAD}{}", until.as_seconds())
+}
+
+/// A list's file.
+fn whole(until: Moment, networks: &[IpNet]) -> String {
+    let lines = networks.iter().map(|network| format!("{network}\n"));
+    let lines: String = lines.collect();
+    format!("{}\n{lines}{END}{}\n", head(until), networks.len())
 }
 
 /// Takes up a list as it was written; none: its time is over. How many networks it has.

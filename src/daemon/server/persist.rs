@@ -3,14 +3,14 @@
 //! One task. Changes go to the journal at once and in batches; snapshots are written each minute and at
 //! the end, beside the journal, so that a slow disk delays no login. A disk that refuses is told
 //! once, and once more when it takes a snapshot again.
-//! Not here: files (`store`), what a change is in octets (`gate::state`).
+//! Not here: files (`store`), what a change is in octets (`gate::state`), what is told of one (`told`).
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
@@ -21,12 +21,18 @@ use crate::clock::{Clock, WallWatch};
 use crate::cluster::Outbox;
 use crate::crowdsec::outbox::BanOutbox;
 use crate::drain::Drain;
-use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
+use crate::judging::{Acknowledge, Notice, WriteOutcome};
 use crate::report::events;
-use crate::report::record::{BanRecord, OutageRecord, RecordedEvent};
 use crate::session::Services;
-use crate::store::{Saved, StateHealth, Store, StoreFault};
-use gatepost_core::gate::request::change::{Change, Fact};
+use crate::store::{StateHealth, Store, StoreFault};
+use gatepost_core::gate::request::change::Change;
+use gatepost_core::moment::Moment;
+
+mod save;
+mod told;
+
+use save::{RunningSave, SaveReason};
+use told::log;
 
 /// Notices taken into one write of the journal.
 const BATCH: usize = 64;
@@ -37,9 +43,6 @@ const SLOW_DISK: Duration = Duration::from_secs(10);
 /// Seconds between tries to save a state that is not kept where it should be.
 const RETRY: u32 = 5;
 
-/// Why logins do not work while a backend fails, as the history says it.
-const REJECTS: &str = "users who had logged in before were rejected one after the other";
-
 /// Persists the state of one Gatepost.
 #[derive(Debug)]
 pub(in crate::server) struct Persister {
@@ -49,7 +52,7 @@ pub(in crate::server) struct Persister {
     bans: BanOutbox,
     lists: Arc<Lists>,
     disk: Disk,
-    saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
+    saving: RunningSave,
     wall: WallWatch,
     /// Whether the state directory is new to us, and the log says so.
     moved: bool,
@@ -72,23 +75,25 @@ struct Disk {
 }
 
 impl Persister {
-    /// One that has done nothing yet.
+    /// One that has done nothing yet. At the start the wall's clock showed this: since then it may have been set.
     pub(in crate::server) fn new(
         context: &ListenerContext,
-        notices: mpsc::Receiver<Notice>,
-        store: Store,
+        (notices, store): (mpsc::Receiver<Notice>, Store),
+        (start, shown): (Moment, Moment),
     ) -> Self {
         let services = Arc::clone(&context.services);
         let clock = services.judging.clock;
+        let gate = services.judging.gate();
+        gate.set_wall(clock.now(), Clock::wall());
         Self {
-            wall: WallWatch::new(clock.now(), Clock::wall()),
+            wall: WallWatch::new(start, shown),
             disk: Disk::new(store, context.state.clone(), clock),
             services,
             notices,
             outbox: context.cluster.outbox.clone(),
             bans: context.crowdsec.outbox.clone(),
             lists: Arc::clone(&context.lists),
-            saving: None,
+            saving: RunningSave::default(),
             moved: false,
             unkept: 0,
         }
@@ -110,7 +115,7 @@ impl Persister {
             tokio::select! {
                 Some(notice) = self.notices.recv() => self.take(notice).await,
                 _ = second.tick() => self.each_second().await,
-                _ = minute.tick() => self.begin_save().await,
+                _ = minute.tick() => self.begin_save(SaveReason::Due).await,
                 () = stop.begun() => break,
             }
         }
@@ -142,8 +147,8 @@ impl Persister {
         let _ = self.disk.sync().await;
         self.stay_in_place().await;
         self.watch_the_wall().await;
-        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.finish_save().await;
+        if self.saving.is_over() && self.finish_save().await {
+            self.begin_save(SaveReason::ClockSet).await;
         }
     }
 
@@ -166,7 +171,7 @@ impl Persister {
             return;
         }
         if self.unkept.is_multiple_of(RETRY) {
-            self.begin_save().await;
+            self.begin_save(SaveReason::Due).await;
         }
         self.unkept = self.unkept.saturating_add(1);
     }
@@ -178,15 +183,15 @@ impl Persister {
         self.services.judging.gate().set_wall(now, wall);
         if let Some(step) = self.wall.look(now, wall) {
             events::clock_set(step);
-            self.begin_save().await;
+            self.begin_save(SaveReason::ClockSet).await;
             let (lists, services) = (Arc::clone(&self.lists), Arc::clone(&self.services));
             let restore = move || lists.restore(services.judging.gate(), services.judging.clock);
             drop(spawn_blocking(restore));
         }
     }
 
-    async fn begin_save(&mut self) {
-        if self.saving.is_some() {
+    async fn begin_save(&mut self, why: SaveReason) {
+        if !self.saving.is_free(why) {
             return;
         }
         if let Some(keys) = tickets::rotated(&self.services.tls) {
@@ -199,15 +204,16 @@ impl Persister {
         let services = Arc::clone(&self.services);
         if let Ok(saving) = self.disk.run(Store::begin_save).await {
             self.disk.refused_since_save = false;
-            self.saving = Some(spawn_blocking(move || {
+            self.saving.begin(spawn_blocking(move || {
                 saving.write(services.judging.gate(), services.judging.clock.now())
             }));
         }
     }
 
-    async fn finish_save(&mut self) {
-        let Some(saving) = self.saving.take() else {
-            return;
+    /// True: another snapshot must follow.
+    async fn finish_save(&mut self) -> bool {
+        let Some((saving, again)) = self.saving.take() else {
+            return false;
         };
         match saving.await {
             Ok(Ok(saved)) => {
@@ -223,10 +229,12 @@ impl Persister {
             }
             Err(panicked) => error!("the snapshot failed: {panicked}"),
         }
+        again
     }
 
     async fn finish(&mut self) {
-        self.finish_save().await;
+        // The last one follows.
+        let _ = self.finish_save().await;
         self.notices.close();
         while let Some(notice) = self.notices.recv().await {
             self.take(notice).await;
@@ -340,58 +348,6 @@ impl Disk {
     fn snapshot_taken(&mut self) {
         if !self.refused_since_save && self.health.recovered() {
             info!("state is being saved again");
-        }
-    }
-}
-
-/// Tells log and history what an operator wants to know.
-fn log(judging: &Judging, changes: &[Change]) {
-    let reporter = &judging.reporter;
-    let record = |at, event| judging.recorder.tell(at, event);
-    let outage = |why: Option<&str>| OutageRecord {
-        backend: None,
-        why: why.map(ToOwned::to_owned),
-    };
-    for change in changes {
-        match change.fact {
-            Fact::BanBegan(ban) => {
-                let until = judging.clock.on_wall(ban.until);
-                reporter.ban_began(ban.subject, until, ban.cause, ban.mode, change.at);
-                let ban = BanRecord {
-                    subject: ban.subject,
-                    until: ban.until,
-                    cause: ban.cause,
-                    mode: ban.mode,
-                };
-                record(change.at, RecordedEvent::Ban(ban));
-            }
-            Fact::BanEnded(end) => {
-                reporter.ban_ended(end.subject, change.at);
-                record(change.at, RecordedEvent::BanEnded(end.subject));
-            }
-            Fact::BackendFailing => {
-                events::backend_outage();
-                record(change.at, RecordedEvent::Outage(outage(Some(REJECTS))));
-            }
-            Fact::BackendRecovered => {
-                events::backend_recovered();
-                record(change.at, RecordedEvent::Outage(outage(None)));
-            }
-            Fact::SharedBucket(_)
-            | Fact::UserKnown(_)
-            | Fact::PairFamiliar(_)
-            | Fact::Forgiven(_)
-            | Fact::PasswordChanged(_)
-            | Fact::TrustRevoked(_)
-            | Fact::UserForgotten(_)
-            | Fact::DeviceFamiliar(_)
-            | Fact::DeviceDropped(_)
-            | Fact::DeviceShared(_)
-            | Fact::PlaceNew(_)
-            | Fact::StolenSuspected(_)
-            | Fact::StolenCleared(_)
-            | Fact::SettlingEnded
-            | Fact::Expelled(_) => {}
         }
     }
 }

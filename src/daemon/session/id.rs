@@ -1,15 +1,21 @@
 //! id - the name of a session, in the log and in the client's 454
 //!
 //! Short enough to be read out on the telephone: Crockford's base 32, without I, L, O and U. It does not
-//! come back after a restart: ids count on from the start's time in units of 100 microseconds.
+//! come back after a restart: ids count on from the start's time in units of 100 microseconds, and where the machine has
+//! no clock at its start, from a random one.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::clock::EARLIEST;
+use crate::store::key::random;
 use gatepost_core::moment::Moment;
 
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Random starts are as many units apart at most: three years. A number of nine digits stays one.
+const SPREAD: u64 = 1 << 40;
 
 /// The name of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,9 +85,14 @@ impl FromStr for SessionId {
 pub struct SessionIds(AtomicU64);
 
 impl SessionIds {
-    /// Starts counting at `now`.
-    pub fn new(now: Moment) -> Self {
-        Self(AtomicU64::new(now.as_nanos() / 100_000))
+    /// Starts counting at `now`, when the wall's clock shows `wall`. Each boot in 1970 has the same `now`.
+    pub fn new(now: Moment, wall: Moment) -> Self {
+        let by_chance = match wall < EARLIEST {
+            true => u128::from_le_bytes(random()) % u128::from(SPREAD),
+            false => 0,
+        };
+        let by_chance = u64::try_from(by_chance).unwrap_or_default();
+        Self(AtomicU64::new(now.as_nanos() / 100_000 + by_chance))
     }
 
     /// The next id.
@@ -92,11 +103,15 @@ impl SessionIds {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn an_id_is_short_and_read_back_whatever_the_letters_case() {
-        let ids = SessionIds::new(Moment::from_seconds(1_795_000_000));
+        let now = Moment::from_seconds(1_795_000_000);
+        let ids = SessionIds::new(now, now);
+        assert_eq!(ids.next().number(), 17_950_000_000_000);
         for _ in 0..100 {
             let id = ids.next();
             let text = id.to_string();
@@ -112,5 +127,15 @@ mod tests {
         for text in ["", "LOL", "7ZZZZZZZZZZZZZZ", "192.0.2.1"] {
             assert_eq!(text.parse::<SessionId>(), Err(IdFault), "{text}");
         }
+    }
+
+    #[test]
+    fn two_boots_in_1970_have_different_ids_of_nine_digits() {
+        let boot = || SessionIds::new(EARLIEST, Moment::EPOCH).next();
+        let ids: HashSet<_> = (0..1_000).map(|_| boot()).collect();
+        assert!(ids.len() > 998, "{}", ids.len());
+        assert!(ids.iter().all(|id| id.to_string().len() == 9));
+        let last = EARLIEST.as_nanos() / 100_000 + SPREAD;
+        assert_eq!(SessionId::new(last).to_string().len(), 9);
     }
 }

@@ -202,6 +202,45 @@ fn a_log_of_several_years_ends_at_the_files_time() {
 }
 
 #[test]
+fn a_clock_that_was_wrong_for_a_while_ends_no_year() {
+    // It booted in 1970; and was weeks ahead.
+    for wrong in ["Jan  1 00:00:09 mx a: b", "Jan 10 10:00:00 mx a: b"] {
+        let lines = [
+            "Nov 26 10:00:00 mx a: b",
+            "Nov 28 10:00:00 mx a: b",
+            wrong,
+            wrong,
+            "Nov 28 10:00:05 mx a: b",
+            "Nov 29 10:00:00 mx a: b",
+        ];
+        let found = moments(TimeZone::UTC, "2026-11-29T11:00:00Z", &lines);
+        let right = [found[0], found[1], found[4], found[5]];
+        let expected = [
+            "2026-11-26T10:00:00Z",
+            "2026-11-28T10:00:00Z",
+            "2026-11-28T10:00:05Z",
+            "2026-11-29T10:00:00Z",
+        ];
+        assert_eq!(right, expected.map(at), "{wrong}");
+    }
+    // A year that has ended, and one in which next to nothing happened.
+    let lines = [
+        "Nov 28 10:00:00 mx a: b",
+        "Jan  1 10:00:00 mx a: b",
+        "Jan  4 10:00:00 mx a: b",
+        "Nov 29 10:00:00 mx a: b",
+    ];
+    let found = moments(TimeZone::UTC, "2026-11-29T11:00:00Z", &lines);
+    let expected = [
+        "2025-11-28T10:00:00Z",
+        "2026-01-01T10:00:00Z",
+        "2026-01-04T10:00:00Z",
+        "2026-11-29T10:00:00Z",
+    ];
+    assert_eq!(found, expected.map(at));
+}
+
+#[test]
 fn a_leap_day_and_a_day_that_is_none() {
     let leap = ["Feb 29 12:00:00 mx a: b"];
     assert_eq!(

@@ -34,7 +34,7 @@ impl HistoryReader {
         let (whose, values) = whose(of, Moment::EPOCH, most);
         let question = format!(
             "SELECT ja4, max(last) AS at FROM decisions \
-             WHERE {whose} AND last >= ?1 AND ja4 IS NOT NULL GROUP BY ja4 ORDER BY at DESC, ja4 LIMIT ?2"
+             WHERE {whose} AND last BETWEEN ?1 AND ?3 AND ja4 IS NOT NULL GROUP BY ja4 ORDER BY at DESC, ja4 LIMIT ?2"
         );
         self.ask(&question, params_from_iter(values), |row| {
             Ok(PastProgram {

@@ -19,7 +19,7 @@ use rustls::ServerConnection;
 use rustls::server::ProducesTickets;
 use zeroize::Zeroizing;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, EARLIEST};
 use crate::store::key::random;
 use gatepost_core::gate::request::device::{Device, DeviceTicket};
 use gatepost_core::moment::Moment;
@@ -85,21 +85,19 @@ impl TicketKeys {
         self.0.store(Arc::new(keys));
     }
 
-    /// Makes a new key where the last one has sealed for a day, and forgets those whose tickets are all too old.
+    /// Makes a new key where the last one has sealed for a day, and forgets the oldest of too many. None goes for its age:
+    /// by a clock that is ahead at boot, all would. Too old tickets are refused one by one.
     pub fn rotate(&self, now: Moment) -> Rotation {
         let held = self.0.load_full();
-        let mut keys: Vec<_> = held
-            .iter()
-            .filter(|key| !key.is_over(now))
-            .cloned()
-            .collect();
-        let seals = keys.last().is_some_and(|key| key.seals(now));
-        if seals && keys.len() == held.len() {
-            return Rotation::None;
-        }
-        if !seals {
+        let mut keys: Vec<_> = held.iter().map(|key| key.not_ahead(now)).collect();
+        keys.sort_by_key(|key| key.made.min(now));
+        if keys.last().is_some_and(|key| key.seals(now)) {
+            let is_same = |(one, other): (&TicketKey, &TicketKey)| one.is_as(other);
+            if keys.iter().zip(held.iter()).all(is_same) {
+                return Rotation::None;
+            }
+        } else {
             keys.extend(TicketKey::made(now));
-            // A clock that was set may have made more of them than a week has days.
             keys.drain(..keys.len().saturating_sub(MOST_KEYS));
         }
         self.0.store(Arc::new(keys));
@@ -183,14 +181,26 @@ impl TicketKey {
         Self::new(*name, Moment::from_seconds(made), secret)
     }
 
-    /// Whether it seals now. One of the future was made by a clock that was set back since.
-    fn seals(&self, now: Moment) -> bool {
-        now >= self.made && now.since(self.made) < SEALS
+    /// The same key. One of the future was made by a clock that was set back since: it counts as made now. Not so where
+    /// the clock is the one that is wrong, as on a machine that boots in 1970.
+    fn not_ahead(&self, now: Moment) -> Self {
+        let made = match now >= EARLIEST {
+            true => self.made.min(now),
+            false => self.made,
+        };
+        Self {
+            made,
+            ..self.clone()
+        }
     }
 
-    /// Whether all tickets that it has sealed are too old.
-    fn is_over(&self, now: Moment) -> bool {
-        now.since(self.made) >= SEALS + TAKEN
+    fn is_as(&self, other: &Self) -> bool {
+        self.name == other.name && self.made == other.made
+    }
+
+    /// Whether it seals now.
+    fn seals(&self, now: Moment) -> bool {
+        now.since(self.made) < SEALS
     }
 }
 

@@ -89,7 +89,7 @@ fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
     std::fs::create_dir(path("list-folder")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", path("list-link")).unwrap();
     let next = gate(clock);
-    lists.restore(&next, clock);
+    lists_in(folder.path()).restore(&next, clock);
     let sources: Vec<_> = next.lists().into_iter().map(|one| one.source).collect();
     assert_eq!(sources, ["good"]);
 }
@@ -97,12 +97,13 @@ fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
 #[test]
 fn after_the_clock_was_set_a_list_is_in_force_or_over_by_its_new_date() {
     let folder = tempfile::tempdir().unwrap();
-    let (lists, clock) = (lists_in(folder.path()), Clock::start());
+    let (earlier, clock) = (lists_in(folder.path()), Clock::start());
     let gate = gate(clock);
-    import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
+    import(&earlier, "drop", &["198.51.100.0/24"], &gate, clock);
     let path = folder.path().join("list-drop");
     let whole = std::fs::read_to_string(&path).unwrap();
     let (_, rest) = whole.split_once('\n').unwrap();
+    let lists = lists_in(folder.path());
     // What stands between its end and the date is the same as if the clock had been set.
     let ends = |until: u64| {
         std::fs::write(&path, format!("{HEAD}{until}\n{rest}")).unwrap();
@@ -113,6 +114,36 @@ fn after_the_clock_was_set_a_list_is_in_force_or_over_by_its_new_date() {
     assert!(!ends(wall - 60));
     assert!(ends(wall + 60));
     assert!(gate.lists()[0].until.since(clock.now()) <= Duration::from_secs(62));
+}
+
+#[test]
+fn after_the_clock_was_set_a_list_that_was_imported_here_stays_and_its_file_has_a_new_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lists, clock) = (lists_in(folder.path()), Clock::start());
+    let gate = gate(clock);
+    import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
+    let path = folder.path().join("list-drop");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let (_, rest) = whole.split_once('\n').unwrap();
+    // As if it had been written by a clock weeks behind, or ahead.
+    for by_wrong_clock in [1_000_000_000, 9_000_000_000_u64] {
+        std::fs::write(&path, format!("{HEAD}{by_wrong_clock}\n{rest}")).unwrap();
+        lists.restore(&gate, clock);
+        assert!(is_banned(&gate, "198.51.100.7", clock));
+        let next = self::gate(clock);
+        lists_in(folder.path()).restore(&next, clock);
+        assert!(is_banned(&next, "198.51.100.7", clock));
+        for gate in [&gate, &next] {
+            let left = gate.lists()[0].until.since(clock.now());
+            assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR + Duration::from_secs(2));
+        }
+    }
+    // What was removed is no more the process's own.
+    lists.remove("drop", &gate).unwrap();
+    assert!(!is_banned(&gate, "198.51.100.7", clock));
+    std::fs::write(&path, format!("{HEAD}9000000000\n{rest}")).unwrap();
+    lists.restore(&gate, clock);
+    assert!(is_banned(&gate, "198.51.100.7", clock));
 }
 
 #[test]

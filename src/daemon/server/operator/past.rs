@@ -44,7 +44,7 @@ const LONGEST: u64 = 366 * DAY;
 const BY_HOURS: u64 = 3 * DAY;
 
 impl Operator {
-    /// The past decisions of `of`, before those that are `shown` already. A history that cannot be read has none: the
+    /// The past decisions of `of`, without those that are `shown` already. A history that cannot be read has none: the
     /// log says why.
     pub(super) async fn past(
         &self,
@@ -56,13 +56,9 @@ impl Operator {
             warn!("{fault}");
             Vec::new()
         });
-        let oldest = shown.last().map(|decision| decision.at.clone());
-        let is_older = |one: &PastDecisionMessage| {
-            // Both are RFC 3339 in UTC and whole seconds, so texts compare as times.
-            oldest.as_ref().is_none_or(|oldest| one.last < *oldest)
-        };
         let found = found.into_iter().map(decision);
-        let mut found: Vec<_> = found.filter(is_older).take(SHOWN).collect();
+        let found = found.filter(|one| !is_shown(one, shown));
+        let mut found: Vec<_> = found.take(SHOWN).collect();
         locate_all(&mut found, &self.context.services.judging.places);
         found
     }
@@ -160,6 +156,11 @@ impl Operator {
             Err(panicked) => Err(panicked.to_string()),
         }
     }
+}
+
+/// Whether the last of them is shown. Their times say nothing: the clock may have been set since.
+fn is_shown(one: &PastDecisionMessage, shown: &[DecisionMessage]) -> bool {
+    shown.iter().any(|shown| shown.session == one.session)
 }
 
 fn gather(
@@ -312,5 +313,28 @@ fn act(one: OperatorAct) -> ActMessage {
     ActMessage {
         at: timestamp(one.at),
         did: one.did,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_already_is_known_by_its_session_also_when_the_clock_was_set() {
+        let shown = [DecisionMessage {
+            at: "2026-11-29T12:00:00Z".to_owned(),
+            session: "GZ3K81M0Q".to_owned(),
+            ..DecisionMessage::default()
+        }];
+        let past = |session: &str, last: &str| PastDecisionMessage {
+            last: last.to_owned(),
+            session: session.to_owned(),
+            ..PastDecisionMessage::default()
+        };
+        for last in ["2026-11-28T12:00:00Z", "2026-11-30T12:00:00Z"] {
+            assert!(is_shown(&past("GZ3K81M0Q", last), &shown));
+            assert!(!is_shown(&past("GZ3K81M0P", last), &shown));
+        }
     }
 }

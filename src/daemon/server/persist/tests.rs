@@ -8,8 +8,7 @@ use tokio::task::yield_now;
 
 use super::*;
 use crate::store::StoreSettings;
-use gatepost_core::gate::request::change::{BanEnd, BanEnding, Subject};
-use gatepost_core::moment::Moment;
+use gatepost_core::gate::request::change::{BanEnd, BanEnding, Fact, Subject};
 
 const LIFTED: Change = Change::here(
     Moment::from_seconds(1_800_000_000),

@@ -98,9 +98,50 @@ fn a_clock_that_is_set_makes_no_more_keys_than_a_week_has() {
     assert!(keys.0.load().len() <= MOST_KEYS);
     let ahead = NOW + DAY * 5_000;
     assert_eq!(keys.rotate(ahead), Rotation::Changed);
-    assert_eq!(keys.0.load().len(), 1, "all of the past are over");
+    assert_eq!(keys.0.load().len(), 2, "one more");
     assert!(is_taken(&keys, &ticket(&keys, ahead), ahead));
-    // And back again: a new key, and the tickets of the future are taken while they are young.
-    assert_eq!(keys.rotate(NOW), Rotation::Changed);
-    assert_eq!(keys.rotate(NOW + SECOND), Rotation::None);
+    for n in 0..100_u32 {
+        assert_eq!(keys.rotate(ahead + DAY * (n + 1)), Rotation::Changed);
+    }
+    assert_eq!(keys.0.load().len(), MOST_KEYS);
+}
+
+#[test]
+fn after_a_boot_with_a_clock_weeks_ahead_the_tickets_of_the_last_days_are_taken() {
+    let keys = TicketKeys::new(NOW);
+    for day in 1..=7 {
+        let _ = keys.rotate(NOW + DAY * day);
+    }
+    let now = NOW + DAY * 7;
+    let sealed = ticket(&keys, now);
+    let ahead = now + DAY * 40;
+    let booted = TicketKeys::new(ahead);
+    booted.take_over(&keys.octets());
+    assert_eq!(booted.rotate(ahead), Rotation::Changed, "a key of that day");
+    assert!(!is_taken(&booted, &sealed, ahead), "it is too old");
+    // The clock is put right: the key of that time seals for one day, as every key, over restarts too.
+    assert_eq!(booted.rotate(now), Rotation::Changed);
+    let name = |keys: &TicketKeys| ticket(keys, now)[..NAME].to_vec();
+    let seals = name(&booted);
+    let mut octets = booted.octets();
+    for _ in 0..20 {
+        let next = TicketKeys::new(now);
+        next.take_over(&octets);
+        assert_eq!(next.rotate(now + DAY - SECOND), Rotation::None);
+        assert!(is_taken(&next, &sealed, now + DAY - SECOND));
+        assert_eq!(name(&next), seals);
+        octets = next.octets();
+    }
+    assert_eq!(booted.rotate(now + DAY), Rotation::Changed);
+    assert_ne!(name(&booted), seals);
+}
+
+#[test]
+fn a_machine_that_boots_in_1970_makes_no_key_for_each_boot() {
+    let keys = TicketKeys::new(NOW);
+    let booted = TicketKeys::new(Moment::EPOCH + SECOND);
+    booted.take_over(&keys.octets());
+    assert_eq!(booted.rotate(Moment::EPOCH + SECOND), Rotation::None);
+    assert_eq!(booted.rotate(NOW + SECOND), Rotation::None);
+    assert_eq!(booted.rotate(NOW + DAY), Rotation::Changed);
 }
