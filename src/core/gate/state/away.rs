@@ -100,7 +100,7 @@ impl Away {
     /// [`Away::since`] in whole seconds, as far from one moment to another as these are apart.
     fn seconds_since(self, at: Moment) -> u32 {
         let before = seconds(self.newest).saturating_sub(seconds(at));
-        let away = u32::try_from(self.now.since(self.wall).as_secs()).unwrap_or(u32::MAX);
+        let away = seconds(self.now).saturating_sub(seconds(self.wall));
         let longest = u32::try_from(self.longest.as_secs()).unwrap_or(u32::MAX);
         before.saturating_add(away).min(longest)
     }
