@@ -20,7 +20,7 @@ const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
 const LONGEST_AWAY_OF_SEVERAL: Duration = Duration::from_secs(90 * 86_400);
 
 /// How far the present is from moments on the clock of the process that wrote them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::gate::state) struct Away {
     /// The last moment that was written: nothing later is known of that clock.
     pub(in crate::gate::state) newest: Moment,
@@ -125,4 +125,39 @@ impl Snapshot {
 
 pub(in crate::gate::state) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+    #[test]
+    fn a_login_after_a_revocation_stays_after_it_at_any_part_of_a_second() {
+        let millis = Duration::from_millis;
+        for part in (0..1000).step_by(90) {
+            let newest = NOW + millis(part);
+            for (away, written) in [(0, 0), (370, 80), (86_400_950, 999)] {
+                let written = newest - millis(written);
+                let away = Away {
+                    newest,
+                    wall: newest + millis(part / 2),
+                    now: newest + millis(away),
+                    longest: LONGEST_AWAY,
+                };
+                for taken_back in [written, written - millis(5_500)] {
+                    let found = Written {
+                        at: taken_back,
+                        written,
+                    };
+                    // In the second of the one, and yet after it: seconds are all that is kept of the other.
+                    let login = away.login(seconds(taken_back) + 1, written);
+                    let moment = away.moment(found);
+                    assert!(login > seconds(moment), "{part} {away:?} {found:?}");
+                    assert!(moment <= away.now);
+                }
+            }
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub(in crate::gate) struct Revocations {
 }
 
 /// When something was taken back, and when that was written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Written {
     pub(in crate::gate) at: Moment,
     pub(in crate::gate) written: Moment,

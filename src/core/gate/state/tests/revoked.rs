@@ -52,26 +52,3 @@ fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_lo
         }
     }
 }
-
-#[test]
-fn a_login_in_the_second_of_a_revocation_counts_after_many_restarts_at_any_part_of_a_second() {
-    let elsewhere = "10.0.0.1";
-    for millis in (0..1000).step_by(90) {
-        // A snapshot of the same second, and one of later.
-        for written in [700, 700 + millis] {
-            let mut now = NOW + Duration::from_millis(written);
-            let (changes, _, _) = revoked(elsewhere);
-            let mut gate = restore(&[journal(&changes)], now);
-            for restart in 0..5 {
-                let files = image(&gate, now);
-                now = now + Duration::from_millis(millis + 370);
-                gate = restore(&files, now);
-                for name in ["anna", "bert"] {
-                    let told = gate.explain(client(elsewhere), Some(&user(name)), now);
-                    let trust = told.user.unwrap().trust;
-                    assert_eq!(trust, Trust::Familiar, "{name} {millis} {restart}");
-                }
-            }
-        }
-    }
-}
