@@ -250,13 +250,14 @@ impl StoreSharer {
         }
         self.tell(asks);
         self.sync.tell_again(&self.told, self.exchange.gate(), now);
+        let company = |since| self.exchange.health.has_company(since);
+        let next = self.sync.next(self.exchange.gate(), (now, common), company);
+        // Before what is told of debts.
         if self.sync.orders_are_due(now) {
             let orders = self.orders.get(now);
             self.tell(self.exchange.entries(&orders, self.common.ahead()));
             self.told.keep(&orders);
         }
-        let company = |since| self.exchange.health.has_company(since);
-        let next = self.sync.next(self.exchange.gate(), (now, common), company);
         self.tell_next(next);
         let sent = self.send(stream).await;
         if sent.is_err() {

@@ -294,6 +294,8 @@ impl FullSync {
         let (cause, since) = if let Some((_, asker)) = self.due.take_if(|(at, _)| *at <= now) {
             self.answered = Some(now);
             self.unasked = None;
+            // It serves those who have not asked, too.
+            self.orders = true;
             let answer = FullAnswer {
                 asker,
                 at: common,

@@ -547,4 +547,10 @@ fn orders_are_told_again_when_somebody_asks_and_no_more_often_than_letters() {
     cluster.note(0, &asks);
     assert!(!sync(&mut cluster, now + (AGAIN - Duration::from_nanos(1))));
     assert!(sync(&mut cluster, now + AGAIN));
+    // And with the answer.
+    let answers = cluster.answers();
+    cluster.play_some(&[0], ANSWERS + 3 * SECOND);
+    assert_eq!(cluster.answers(), answers + 1);
+    let later = cluster.now;
+    assert!(sync(&mut cluster, later));
 }
