@@ -76,8 +76,9 @@ fn the_memory_that_a_crowd_took_is_given_back() {
     wait_for_sessions(&proxy, 0);
     let held = secured(&proxy, crowd * SECURED / 10);
     drop(held);
-    wait::until("at most one and a half times the memory of before", || {
-        proxy.resident_kib() * 2 <= before * 3
+    // With what the crowd took it is nearly one and a half times as much.
+    wait::until("at most 1.3 times the memory of before", || {
+        proxy.resident_kib() * 10 <= before * 13
     });
     assert!(
         each <= 3_000,
