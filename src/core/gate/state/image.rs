@@ -165,18 +165,22 @@ impl Gate {
         Ok(())
     }
 
+    /// First one section and then the other, so that each begins once.
     fn write_places<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {
-        for user in self.new_places.users() {
-            let Some(held) = self.new_places.of(user) else {
-                continue;
-            };
-            for watched in &held.places {
-                let place = watched.place;
-                out.add(record::PLACES, |out| {
-                    record::write_place(out, UserPlace { user, place });
-                })?;
+        let users = self.new_places.users();
+        for user in &users {
+            let held = self.new_places.of(*user);
+            for watched in held.iter().flat_map(|held| &held.places) {
+                let place = UserPlace {
+                    user: *user,
+                    place: watched.place,
+                };
+                out.add(record::PLACES, |out| record::write_place(out, place))?;
             }
-            if let Some((cause, since)) = held.suspected {
+        }
+        for user in users {
+            let held = self.new_places.of(user);
+            if let Some((cause, since)) = held.and_then(|held| held.suspected) {
                 let suspicion = StolenSuspicion { user, cause, since };
                 out.add(record::SUSPICIONS, |out| {
                     record::write_suspicion(out, suspicion);
