@@ -376,6 +376,31 @@ fn what_was_told_by_a_clock_that_was_ahead_is_not_done_once_more_by_a_machine_th
     assert!(first.is_known(CARLA), "{}", first.explained(CARLA));
 }
 
+#[test]
+fn a_machine_that_was_copied_with_its_memory_is_told() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, _second] = pair(&mail, &redis);
+    let file = first.setup.folder().join("cluster.secret");
+    let secret = ClusterSecret::read(&file).expect("a secret");
+    let own = || told_by(&redis, &secret, "mx1").into_iter().next();
+    let own = wait::find("its own", own);
+    let told_on = NumberedLetter {
+        number: own.number + 100,
+        ..own
+    };
+    let write_on = |letter: &NumberedLetter| {
+        let sealed = secret.seal("mx1", &letter.octets()).expect("a seal");
+        write(&redis, "mx1", &sealed);
+    };
+    write_on(&told_on);
+    write_on(&told_on);
+    first.log().find("the copy", |event| {
+        event.message().contains("has this one's number")
+    });
+    assert_eq!(sharing(&first)["state"], "shares");
+    assert_eq!(first.logged(says("has this one's number")).len(), 1);
+}
+
 /// Whether a line is a record's number in the stream: milliseconds, and a count.
 fn is_number(line: &str) -> bool {
     let parts = line.split_once('-');

@@ -41,6 +41,8 @@ struct StoreSharer {
     unsent: Vec<Vec<u8>>,
     read: ReadLetters,
     orders: OrdersKept,
+    /// Whether another process with this one's number was told.
+    is_copied: bool,
     place: StreamPlace,
     /// Entries that are read at once: fewer where the way to the store is slow.
     batch: usize,
@@ -65,6 +67,7 @@ pub(super) async fn share(
         unsent: Vec::new(),
         read: ReadLetters::default(),
         orders: OrdersKept::default(),
+        is_copied: false,
         batch: BATCH,
         read_at: exchange.clock().now(),
         length: StreamLength::new(exchange.settings.machines.len()),
@@ -174,7 +177,9 @@ impl StoreSharer {
             Err(fault) => return self.cannot_open(&machine, fault),
         };
         let numbered = match NumberedLetter::read(&text) {
-            Some(numbered) if numbered.letter.process == self.exchange.process => return,
+            Some(numbered) if numbered.letter.process == self.exchange.process => {
+                return self.is_own(numbered.number);
+            }
             Some(numbered) => numbered,
             None => return self.pass_over(&text),
         };
@@ -186,6 +191,16 @@ impl StoreSharer {
         let moments = (now, common.of(now));
         self.sync.note(letter, self.exchange.gate(), moments);
         self.read.note(&numbered, now);
+    }
+
+    /// A letter of this process's number was read: its own, unless it says more than this process has.
+    fn is_own(&mut self, number: u64) {
+        if number > self.told.number() && !std::mem::replace(&mut self.is_copied, true) {
+            error!(
+                "another process in the store of [cluster] has this one's number: the machine was copied, or went back, with what \
+                 was in its memory. The two spend one part twice: restart Gatepost on both"
+            );
+        }
     }
 
     /// Counts a letter of a kind that only a later version knows.
