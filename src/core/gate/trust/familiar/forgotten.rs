@@ -58,7 +58,11 @@ impl PairBook {
     /// it.
     fn keep_login_after(&mut self, user: UserId, second: u32) {
         if let Some(known) = self.users.get_mut(&user) {
-            known.last = known.last.max(second.saturating_add(1));
+            let after = second.saturating_add(1);
+            known.last = known.last.max(after);
+            for pair in &mut known.pairs {
+                pair.last = pair.last.max(after);
+            }
         }
     }
 }
