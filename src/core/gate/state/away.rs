@@ -1,7 +1,7 @@
 //! away - moments of the processes that wrote the state, as distances from the present
 //!
-//! The time away counts as 0 to 7 days, whatever the two clocks say; of a machine of a cluster up to 90. A clock that is wrong takes
-//! nothing from that one that the others do not tell it again; and were it told younger than it is, what was forgotten or lifted
+//! The time away counts as 0 to 7 days, whatever the two clocks say; of a machine of a cluster up to 90. Who is known and banned there
+//! the others tell it again, if its clock was wrong; and if what it tells seemed younger than it is, what was forgotten or lifted
 //! elsewhere meanwhile would come back.
 //! Not here: what the moments belong to (`restore`).
 

@@ -28,7 +28,7 @@ mod merged;
 
 use kept::KeptBans;
 
-/// How long it is kept that a ban was lifted: longer than anybody bans. A machine that was away for longer may bring it back.
+/// How long it is kept that a ban was lifted: ten years. One that was to last for longer comes back then, if somebody tells it again.
 const LIFTED_KEPT: Duration = Duration::from_secs(3650 * 86_400);
 
 /// One ban.

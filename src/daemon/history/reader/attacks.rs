@@ -39,13 +39,12 @@ impl HistoryReader {
     pub fn attacked(&self, since: Moment, most: usize) -> Result<Vec<AttackedUser>, HistoryFault> {
         let question = "SELECT max(name), sum(refused) AS a, sum(rejected) AS b FROM users \
                         WHERE hour > ?1 - 3600 AND hour <= ?3 GROUP BY user ORDER BY a + b DESC, user LIMIT ?2";
-        let values = params![seconds(since), limit(most), latest()];
-        self.ask(question, values, |row| {
-            Ok(AttackedUser {
-                user: row.get(0)?,
-                refused: row.get(1)?,
-                rejected: row.get(2)?,
-            })
+        self.guesses(question, since, most, |(user, refused, rejected)| {
+            AttackedUser {
+                user,
+                refused,
+                rejected,
+            }
         })
     }
 
@@ -61,13 +60,26 @@ impl HistoryReader {
     ) -> Result<Vec<AttackingNetwork>, HistoryFault> {
         let question = "SELECT network, sum(refused) AS a, sum(rejected) AS b FROM networks \
                         WHERE hour > ?1 - 3600 AND hour <= ?3 GROUP BY network ORDER BY a + b DESC, network LIMIT ?2";
+        self.guesses(question, since, most, |(network, refused, rejected)| {
+            AttackingNetwork {
+                network,
+                refused,
+                rejected,
+            }
+        })
+    }
+
+    /// What a question finds: a name, and how many guesses were refused and rejected.
+    fn guesses<T>(
+        &self,
+        question: &str,
+        since: Moment,
+        most: usize,
+        of: impl Fn((String, u64, u64)) -> T,
+    ) -> Result<Vec<T>, HistoryFault> {
         let values = params![seconds(since), limit(most), latest()];
         self.ask(question, values, |row| {
-            Ok(AttackingNetwork {
-                network: row.get(0)?,
-                refused: row.get(1)?,
-                rejected: row.get(2)?,
-            })
+            Ok(of((row.get(0)?, row.get(1)?, row.get(2)?)))
         })
     }
 }

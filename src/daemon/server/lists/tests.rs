@@ -94,19 +94,24 @@ fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
     assert_eq!(sources, ["good"]);
 }
 
+/// Writes another end into the file of the list `drop`.
+fn date(folder: &std::path::Path, until: u64) {
+    let path = folder.join("list-drop");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let (_, rest) = whole.split_once('\n').unwrap();
+    std::fs::write(&path, format!("{HEAD}{until}\n{rest}")).unwrap();
+}
+
 #[test]
 fn after_the_clock_was_set_a_list_is_in_force_or_over_by_its_new_date() {
     let folder = tempfile::tempdir().unwrap();
     let (earlier, clock) = (lists_in(folder.path()), Clock::start());
     let gate = gate(clock);
     import(&earlier, "drop", &["198.51.100.0/24"], &gate, clock);
-    let path = folder.path().join("list-drop");
-    let whole = std::fs::read_to_string(&path).unwrap();
-    let (_, rest) = whole.split_once('\n').unwrap();
     let lists = lists_in(folder.path());
     // What stands between its end and the date is the same as if the clock had been set.
     let ends = |until: u64| {
-        std::fs::write(&path, format!("{HEAD}{until}\n{rest}")).unwrap();
+        date(folder.path(), until);
         lists.restore(&gate, clock);
         is_banned(&gate, "198.51.100.7", clock)
     };
@@ -122,12 +127,10 @@ fn after_the_clock_was_set_a_list_that_was_imported_here_stays_and_its_file_has_
     let (lists, clock) = (lists_in(folder.path()), Clock::start());
     let gate = gate(clock);
     import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
-    let path = folder.path().join("list-drop");
-    let whole = std::fs::read_to_string(&path).unwrap();
-    let (_, rest) = whole.split_once('\n').unwrap();
+    let file = std::fs::read_to_string(folder.path().join("list-drop")).unwrap();
     // As if it had been written by a clock weeks behind, or ahead.
     for by_wrong_clock in [1_000_000_000, 9_000_000_000_u64] {
-        std::fs::write(&path, format!("{HEAD}{by_wrong_clock}\n{rest}")).unwrap();
+        date(folder.path(), by_wrong_clock);
         lists.restore(&gate, clock);
         assert!(is_banned(&gate, "198.51.100.7", clock));
         let next = self::gate(clock);
@@ -141,7 +144,7 @@ fn after_the_clock_was_set_a_list_that_was_imported_here_stays_and_its_file_has_
     // What was removed is no more the process's own.
     lists.remove("drop", &gate).unwrap();
     assert!(!is_banned(&gate, "198.51.100.7", clock));
-    std::fs::write(&path, format!("{HEAD}9000000000\n{rest}")).unwrap();
+    std::fs::write(folder.path().join("list-drop"), file).unwrap();
     lists.restore(&gate, clock);
     assert!(is_banned(&gate, "198.51.100.7", clock));
 }

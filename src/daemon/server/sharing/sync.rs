@@ -332,7 +332,8 @@ fn rested(last: Option<Moment>, rest: Duration, now: Moment) -> bool {
     last.is_none_or(|at| now.since(at) >= rest)
 }
 
-fn users(gate: &Gate) -> u64 {
+/// How many users this machine knows.
+pub(super) fn users(gate: &Gate) -> u64 {
     gate.known().0 as u64
 }
 

@@ -14,6 +14,7 @@ use crate::cluster::mesh::{Dialler, LinkId, MeshLink};
 use crate::cluster::message::{ClusterTold, FullAnswer, ProcessId};
 use crate::report::limits::ResourceLimit;
 use crate::server::sharing::orders::OrdersKept;
+use crate::server::sharing::sync::users;
 use crate::server::sharing::telling::FactExchange;
 use gatepost_core::gate::spent::UserDebt;
 use gatepost_core::gate::tell::Telling;
@@ -153,7 +154,7 @@ impl LinkedPeer {
                     told.push(ClusterTold::Ends(FullAnswer {
                         asker: self.process,
                         at: common.of(now),
-                        users: exchange.gate().known().0 as u64,
+                        users: users(exchange.gate()),
                     }));
                 }
                 told
