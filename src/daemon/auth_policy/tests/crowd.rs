@@ -79,7 +79,7 @@ impl Crowd {
     /// How many passwords Dovecot has checked.
     async fn come(self, place: &Arc<Place>) -> u32 {
         place.introduce(self.users);
-        let check = Arc::new(Semaphore::new(2));
+        let check = processors();
         let mut all = Vec::new();
         for number in 0..self.users {
             let one = log_in(Arc::clone(place), number, Arc::clone(&check), self);
