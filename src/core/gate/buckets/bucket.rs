@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use crate::gate::buckets::credit::{Credit, UNTIL_A_LOGIN};
 use crate::gate::buckets::key::{BucketKey, Key};
+use crate::gate::buckets::level::BucketLevel;
 use crate::gate::buckets::limit::{Limit, Taken};
 use crate::gate::buckets::quota::KeptPart;
-use crate::gate::buckets::shared::{BucketLevel, SharedBucket};
+use crate::gate::buckets::shared::SharedBucket;
 use crate::gate::buckets::slice::SliceId;
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
 use crate::gate::buckets::spending::Spending;

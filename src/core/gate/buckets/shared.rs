@@ -1,28 +1,18 @@
 //! shared - one bucket that all clients pay together: what this machine owns of it, and what it was lent
 //!
 //! The owned part is a level, which is told of and kept over a restart. What was lent dies with the process.
-//! Not here: the locks (`bucket`), how much of a bucket is owned and lent (`division`).
+//! Not here: the level itself (`level`), the locks (`bucket`), how much of a bucket is owned and lent (`division`).
 
 use std::time::Duration;
 
 use crate::gate::buckets::key::BucketKey;
-use crate::gate::buckets::limit::{Limit, Taken, carry_over};
+use crate::gate::buckets::level::BucketLevel;
+use crate::gate::buckets::limit::{Limit, Taken};
 use crate::gate::buckets::quota::KeptPart;
 use crate::gate::buckets::slice::Slice;
 use crate::gate::buckets::spec::Bucket;
-use crate::gate::request::change::{Change, Fact, SharedLevel};
+use crate::gate::request::change::Change;
 use crate::moment::Moment;
-
-/// What is kept of a shared bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct BucketLevel {
-    /// The arrival time, in nanoseconds since the epoch.
-    pub(in crate::gate) arrival: u64,
-    /// Nanoseconds a token when the arrival time was written; 0: never.
-    pub(in crate::gate) every: u64,
-    /// The moment of the last change, in nanoseconds since the epoch.
-    pub(in crate::gate) changed: u64,
-}
 
 /// A shared bucket, as this machine has it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,24 +83,5 @@ impl SharedBucket {
         let mut level = self.level;
         level.carry_over(limit.every(), now);
         limit.left(level.arrival, now)
-    }
-}
-
-impl BucketLevel {
-    /// Tells that this level has changed now: later than it did last, whatever the clock says.
-    pub(in crate::gate) fn change(&mut self, bucket: Bucket, now: Moment) -> Change {
-        self.changed = now.as_nanos().max(self.changed.saturating_add(1));
-        let level = SharedLevel {
-            bucket: bucket.shared_number().unwrap_or(u8::MAX),
-            arrival: self.arrival,
-            every: self.every,
-        };
-        Change::here(Moment::from_nanos(self.changed), Fact::SharedBucket(level))
-    }
-
-    /// Carries the debt over to a speed of one token in `every` nanoseconds.
-    pub(in crate::gate) fn carry_over(&mut self, every: u64, now: Moment) {
-        self.arrival = carry_over(self.arrival, self.every, every, now);
-        self.every = every;
     }
 }

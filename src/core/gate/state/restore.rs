@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
-use crate::gate::buckets::shared::BucketLevel;
+use crate::gate::buckets::level::BucketLevel;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::table::seconds;

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crate::gate::buckets::division::LentLimit;
+use crate::gate::buckets::level::BucketLevel;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::Quota;
-use crate::gate::buckets::shared::BucketLevel;
 use crate::gate::buckets::table::seconds;
 use crate::moment::Moment;
 
