@@ -2,7 +2,8 @@
 //!
 //! The time away counts as 0 to 7 days, whatever the two clocks say; of a machine of a cluster up to 90. Who is known and banned there
 //! the others tell it again, if its clock was wrong; and if what it tells seemed younger than it is, what was forgotten or lifted
-//! elsewhere meanwhile would come back.
+//! elsewhere meanwhile would come back. The time from a record to the last one has a bound of its own, as long: were they bounded together,
+//! records of different moments would be of one after a long time away, and a login of before a change of password would come after it.
 //! Not here: what the moments belong to (`restore`).
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::gate::state::revocations::Written;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
 
-/// The time away counts for no more than this.
+/// The time away counts for no more than this, and so does the time from a record to the last one.
 const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
 /// The same of one of several machines: for as long as logins count.
 const LONGEST_AWAY_OF_SEVERAL: Duration = Duration::from_secs(90 * 86_400);
@@ -59,9 +60,9 @@ impl Away {
 
     /// The time that has gone by since `at`, within bounds.
     pub(in crate::gate::state) fn since(self, at: Moment) -> Duration {
-        let before = self.newest.since(at);
-        let away = self.now.since(self.wall);
-        (before + away).min(self.longest)
+        let before = self.newest.since(at).min(self.longest);
+        let away = self.now.since(self.wall).min(self.longest);
+        before + away
     }
 
     /// What is left of a debt until `arrival`, as it was at `at`, in nanoseconds.
@@ -102,7 +103,7 @@ impl Away {
         let before = seconds(self.newest).saturating_sub(seconds(at));
         let away = seconds(self.now).saturating_sub(seconds(self.wall));
         let longest = u32::try_from(self.longest.as_secs()).unwrap_or(u32::MAX);
-        before.saturating_add(away).min(longest)
+        before.min(longest).saturating_add(away.min(longest))
     }
 
     /// A ban as it was at `at`; none if it is over.

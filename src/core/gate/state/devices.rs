@@ -13,7 +13,7 @@ use crate::gate::request::device::DeviceTicket;
 use crate::gate::request::keys::UserId;
 use crate::gate::state::away::Away;
 use crate::gate::state::file::Snapshot;
-use crate::gate::state::revocations::Revocations;
+use crate::gate::state::revocations::{Revocations, Written};
 use crate::gate::trust::devices::UserDevice;
 use crate::moment::Moment;
 
@@ -24,7 +24,8 @@ impl Gate {
         changes: &[Change],
         away: Away,
     ) {
-        let taken_back = LatestRevocations::new(&Revocations::new(snapshots, changes, away.newest));
+        let revocations = Revocations::new(snapshots, changes, away.newest);
+        let taken_back = LatestRevocations::new(&revocations);
         for snapshot in snapshots {
             let at = snapshot.at(away);
             for (device, last) in &snapshot.shared_devices {
@@ -45,6 +46,10 @@ impl Gate {
         let covered = heads.map(|head| head.at).max().unwrap_or_default();
         for change in changes {
             self.follow_device(change, covered, &taken_back, away);
+        }
+        for (user, found) in all_users(&revocations) {
+            let after = seconds(away.moment(found));
+            self.devices.keep_after(self.user_since(user), after);
         }
     }
 
@@ -86,11 +91,7 @@ struct LatestRevocations(HashMap<UserId, Moment>);
 impl LatestRevocations {
     fn new(revocations: &Revocations) -> Self {
         let mut latest: HashMap<UserId, Moment> = HashMap::new();
-        let networks = revocations.networks();
-        let networks = networks.map(|(what, written)| (what.user, written.at));
-        let users = revocations.users();
-        let users = users.map(|(user, written)| (user, written.at));
-        for (user, at) in networks.chain(users) {
+        for (user, Written { at, .. }) in all_users(revocations) {
             let held = latest.entry(user).or_insert(at);
             *held = (*held).max(at);
         }
@@ -102,4 +103,11 @@ impl LatestRevocations {
         let at = self.0.get(&user);
         at.is_none_or(|at| second > seconds(*at))
     }
+}
+
+/// From whom anything was taken back, and when.
+fn all_users(revocations: &Revocations) -> impl Iterator<Item = (UserId, Written)> {
+    let networks = revocations.networks();
+    let networks = networks.map(|(what, found)| (what.user, found));
+    networks.chain(revocations.users())
 }

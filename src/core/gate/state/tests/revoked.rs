@@ -1,6 +1,10 @@
 //! revoked - familiarity that was taken back does not come back with a file
 
 use super::*;
+use crate::gate::buckets::table::seconds;
+use crate::gate::request::change::{DeviceLogin, Fact, PasswordChange, Revocation};
+use crate::gate::request::device::{DeviceId, DeviceMet};
+use crate::gate::request::keys::UserId;
 
 /// Changes in which Anna's and Bert's home is taken back, and Bert comes from elsewhere in the same second, with
 /// snapshots of before and after.
@@ -50,5 +54,49 @@ fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_lo
                 again = restore(&image(&again, now), now);
             }
         }
+    }
+}
+
+#[test]
+fn a_device_that_came_back_after_its_users_trust_was_revoked_stays_through_two_restarts_after_ten_days() {
+    let anna = UserId(1);
+    let login = DeviceLogin {
+        user: anna,
+        device: DeviceId(1),
+        last: seconds(NOW + MINUTE),
+        met: DeviceMet::AtHome,
+    };
+    let revoked = Revocation {
+        user: anna,
+        network: None,
+    };
+    let changes = [
+        Change::here(NOW, Fact::TrustRevoked(revoked)),
+        Change::here(NOW + MINUTE, Fact::DeviceFamiliar(login)),
+    ];
+    let now = NOW + DAY * 10;
+    let mut gate = restore(&[journal(&changes)], now);
+    for _ in 0..3 {
+        assert_eq!(gate.devices.of_user(anna).len(), 1);
+        gate = restore(&image(&gate, now), now);
+    }
+}
+
+#[test]
+fn a_login_before_a_change_of_password_comes_before_it_after_ten_days_too() {
+    let mut changes = Vec::new();
+    let gate = Gate::new(settings(), keys(2), NOW);
+    gate.learn(&user("anna"), client(HOME), NOW, NOW, &mut changes);
+    let anna = gate.familiar.ids()[0];
+    let changed = PasswordChange {
+        user: anna,
+        since: seconds(NOW) + 1,
+    };
+    changes.push(Change::here(NOW + MINUTE, Fact::PasswordChanged(changed)));
+    for away in [MINUTE, DAY * 6, DAY * 7, DAY * 10] {
+        let now = NOW + MINUTE + away;
+        let again = restore(&[journal(&changes)], now);
+        let told = again.explain(client(HOME), Some(&user("anna")), now);
+        assert_eq!(told.user.unwrap().trust, Trust::Unproven, "{away:?}");
     }
 }

@@ -153,6 +153,14 @@ impl DeviceBook {
         }
     }
 
+    /// The distances that a restart lays anew are whole seconds, and cut: a login after something was taken back stays
+    /// after it.
+    pub(super) fn keep_after(&mut self, user: UserId, second: u32) {
+        for held in self.users.get_mut(&user).into_iter().flatten() {
+            held.last = held.last.max(second.saturating_add(1));
+        }
+    }
+
     pub(super) fn sweep(&mut self, now: Moment) {
         self.taken_back.retain(|_, at| now.since(*at) < UNDER_WAY);
         let now = seconds(now);

@@ -53,4 +53,9 @@ impl Devices {
     pub(in crate::gate) fn restore_dropped(&self, user: UserId, device: DeviceId) {
         self.write().remove(user, device);
     }
+
+    /// What is left of a user's devices logged in after something was taken back in this second.
+    pub(in crate::gate) fn keep_after(&self, user: UserId, second: u32) {
+        self.write().keep_after(user, second);
+    }
 }
