@@ -198,9 +198,21 @@ fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
         | Response::NotKept { message }
         | Response::NotFound { message }
         | Response::Ended { message, .. }
-        | Response::Refused { message } => writeln!(out, "{message}"),
+        | Response::Refused { message } => writeln!(out, "{}", plain(message)),
         other => print_json(out, other),
     }
+}
+
+/// Without what a terminal would act on, whatever has answered.
+fn plain(message: &str) -> String {
+    let is_plain = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    let letters = message.chars();
+    letters
+        .map(|letter| match is_plain(letter) {
+            true => letter.to_string(),
+            false => letter.escape_default().to_string(),
+        })
+        .collect()
 }
 
 /// Writes `value` as indented JSON and a line end.

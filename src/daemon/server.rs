@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::cluster::{Cluster, OutboxFacts};
@@ -86,6 +86,9 @@ const NOTICES: usize = 4096;
 /// How long the state waits for the answers of a Postfix that is asked about a login. What comes later is lost to
 /// it, and what was paid for it stays owed.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How long the process waits until the state is saved; a disk that is dead would keep it for ever.
+const LAST_SAVE: Duration = Duration::from_secs(20);
 
 /// How often the lines that were only counted are summed up.
 const SUMMARY: Duration = Duration::from_secs(60);
@@ -270,7 +273,8 @@ impl Server {
         drain.begun().await;
         self.drainer.begin();
         tasks.close();
-        tasks.wait().await;
+        // Each bounds what it waits for; no door decides when the state is saved.
+        let _ = timeout(LAST_ANSWERS, tasks.wait()).await;
         // Dialogues end at once, attempts with Postfix's answer.
         let services = Arc::clone(&self.context.services);
         services.before_login.close();
@@ -288,7 +292,9 @@ impl Server {
         judging.reporter.summary(judging.clock.now());
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
-        let _ = persister.await;
+        if timeout(LAST_SAVE, persister).await.is_err() {
+            error!("the state is not saved: the disk does not answer");
+        }
         keeping::stop(&self.context, history).await;
         let operator = Operator::new(&self.context, self.began, None);
         Leaving::begin(

@@ -15,11 +15,12 @@
 //! | `snapshot`, `journal.N` | what the first format left; read, and replaced by the next save |
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
+//! | `FILE.found-N` | a file of another state that came into the directory while we ran |
 //!
 //! Nothing that is found in the directory stops the start, but for a file that we may not read, which may be sound; and a directory that is removed or replaced while
 //! we run is made and locked anew. Where it is another user's, root acts in it as that user (`crate::owner`).
 
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +35,9 @@ use gatepost_core::moment::Moment;
 pub mod key;
 
 mod directory;
+mod fault;
 mod find;
+mod foreign;
 mod former_names;
 mod health;
 mod journal;
@@ -43,6 +46,7 @@ mod replace;
 mod saving;
 mod tickets;
 
+pub use fault::StoreFault;
 pub use find::{Content, FoundFile, PastState};
 pub use health::{NotKept, StateHealth};
 pub use saving::{Saved, Saving};
@@ -64,58 +68,6 @@ const MOST_ELDERS: usize = 16;
 pub struct StoreSettings {
     /// The state directory, ours alone.
     pub directory: PathBuf,
-}
-
-/// Why the state cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreFault {
-    /// Another process holds the directory.
-    #[error("{0} is in use by another gatepost: one process a state directory")]
-    Locked(PathBuf),
-    /// The file system refused.
-    #[error("{doing} {path}: {source}{}", cure(.source))]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// What to do about it, where that is known.
-fn cure(fault: &io::Error) -> &'static str {
-    match fault.kind() {
-        ErrorKind::PermissionDenied => {
-            "; the directory must belong to the user that gatepost runs as: chown -R gatepost: DIRECTORY, or StateDirectory= in \
-             its unit, which makes it"
-        }
-        ErrorKind::ReadOnlyFilesystem => {
-            "; with ProtectSystem= in its unit only StateDirectory= and ReadWritePaths= can be written to"
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; make room there",
-        _ => "",
-    }
-}
-
-impl StoreFault {
-    /// What stands in the way, without what was being done.
-    pub fn cause(&self) -> String {
-        match self {
-            Self::Locked(_) => self.to_string(),
-            Self::Io { source, .. } => source.to_string(),
-        }
-    }
-
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
-        }
-    }
 }
 
 /// A file that could not be read, and the name under which it is kept.
@@ -155,6 +107,8 @@ pub struct Store {
     elders: Vec<Elder>,
     /// Whether the directory is new to us, and what was kept elsewhere not in it yet.
     moved: bool,
+    /// What was in a directory that is new to us, under the names of our files, and has other names now.
+    aside: Vec<PathBuf>,
 }
 
 impl Store {
@@ -198,6 +152,7 @@ impl Store {
             tickets,
             elders: found.elders,
             moved: false,
+            aside: Vec::new(),
         };
         Ok((store, left))
     }
@@ -230,7 +185,7 @@ impl Store {
             }
             Soundness::Foreign => {
                 self.elders.retain(|elder| elder.name != name);
-                let to = find::free_name(&self.directory, name);
+                let to = find::free_name(&self.directory, name, find::DAMAGED);
                 self.directory.rename(name, &to).map(|()| to)?
             }
             // What could be read of it is needed again should this process be killed before it saves.
@@ -241,7 +196,7 @@ impl Store {
     }
 
     fn keep_damaged(&mut self, name: &str) -> Result<String, StoreFault> {
-        let to = find::free_name(&self.directory, name);
+        let to = find::free_name(&self.directory, name, find::DAMAGED);
         if let Some(elder) = self.elders.iter_mut().find(|elder| elder.name == name) {
             elder.rename_to = Some(to.clone());
             return Ok(to);
@@ -273,15 +228,17 @@ impl Store {
     }
 
     /// Sees whether the directory was removed, replaced or emptied, and then goes on in what has its name now, made and
-    /// locked. What was kept in the old one is in none until the next snapshot, so that should not wait.
+    /// locked. What was kept in the old one is in none until the next snapshot, so that should not wait. A file of a state
+    /// that is not ours, an earlier one or another's, is not overwritten: it gets another name.
     ///
     /// # Errors
     ///
     /// As [`Store::open`]. Then nothing is kept until it succeeds.
     pub fn stay_in_place(&mut self) -> Result<DirectoryPlace, StoreFault> {
         let is_in_place = self.directory.is_in_place();
-        let has_files =
-            self.key_file.is_in_place(&self.directory) && self.journal.is_in_place(&self.directory);
+        let has_files = self.key_file.is_in_place(&self.directory)
+            && self.journal.is_in_place(&self.directory)
+            && !foreign::has_some(&self.directory);
         if is_in_place && has_files {
             return Ok(DirectoryPlace::Same);
         }
@@ -290,11 +247,17 @@ impl Store {
         }
         self.journal
             .move_behind(find::last_journal(&self.directory)?);
+        self.aside.extend(foreign::set_aside(&self.directory)?);
         self.key_file.moved();
         self.tickets.moved();
         self.elders.clear();
         self.moved = true;
         Ok(DirectoryPlace::New)
+    }
+
+    /// Files of a state that is not ours which got other names since the last call.
+    pub fn take_aside(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.aside)
     }
 
     /// The keys of TLS tickets that an earlier process has kept, or that were set; none: there are none.

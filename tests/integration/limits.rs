@@ -154,16 +154,52 @@ fn status_counts_every_limit() {
 }
 
 #[test]
-fn beyond_eight_operators_the_next_one_is_told_and_counted() {
+fn eight_operators_who_are_silent_or_do_not_read_keep_out_no_other_and_hold_up_no_end() {
     let impostor = Impostor::start(Conduct::Honest);
     let mut proxy = before(&impostor).start();
     let socket = proxy.setup.folder().join("admin.sock");
-    let mut operators: Vec<_> = (0..8)
+    let operators: Vec<_> = (0..8)
         .map(|_| UnixStream::connect(&socket).unwrap())
         .collect();
-    let ran = proxy.setup.command(&["status"]);
-    assert_eq!(ran.code, Some(2), "{}", ran.text);
-    assert!(ran.text.contains("8 operators"), "{}", ran.text);
+    for mut operator in &operators[..4] {
+        // The answers find no room: nobody reads them.
+        operator.set_nonblocking(true).unwrap();
+        while operator.write(b"{\"do\":\"status\"}\n").is_ok() {}
+    }
+    for _ in 0..9 {
+        let ran = proxy.setup.command(&["status", "--json"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+    }
+    let more: Vec<_> = (0..4)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    for mut operator in &more {
+        operator.set_nonblocking(true).unwrap();
+        while operator.write(b"{\"do\":\"status\"}\n").is_ok() {}
+    }
+    proxy.terminate();
+    proxy.ends_well();
+}
+
+#[test]
+fn beyond_eight_operators_who_are_being_answered_the_next_one_is_told_and_counted() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let command = vec![toml::Value::from("/bin/sleep"), toml::Value::from("600")];
+    let proxy = before(&impostor).with("notices.command", command).start();
+    let socket = proxy.setup.folder().join("admin.sock");
+    let mut operators: Vec<_> = (0..8)
+        .map(|_| {
+            let mut operator = UnixStream::connect(&socket).unwrap();
+            operator.write_all(b"{\"do\":\"notices-test\"}\n").unwrap();
+            operator
+        })
+        .collect();
+    let told = wait::find("all are being answered", || {
+        let ran = proxy.setup.command(&["status"]);
+        (ran.code == Some(2)).then_some(ran.text)
+    });
+    assert!(told.contains("8 operators"), "{told}");
+    // One whose command was ended has gone.
     operators.pop();
     let status = wait::find("a place for an operator", || {
         let ran = proxy.setup.command(&["status", "--json"]);
@@ -174,9 +210,6 @@ fn beyond_eight_operators_the_next_one_is_told_and_counted() {
         status["limits"]["operators"].as_u64() >= Some(1),
         "{status}"
     );
-    // Operators who are connected and silent do not hold up the end.
-    proxy.terminate();
-    proxy.ends_well();
 }
 
 #[test]

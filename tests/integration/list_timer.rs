@@ -110,3 +110,22 @@ fn the_unit_gets_a_new_folder_and_a_bound_on_what_it_fetches() {
         assert!(fetch.contains(option), "{option}");
     }
 }
+
+#[test]
+fn every_unit_that_uses_the_operators_socket_runs_as_the_user_whose_it_is() {
+    // Root without capabilities may not use a socket of mode 0600 that is another's.
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let service = fs::read_to_string(config.join("gatepost.service")).expect("the unit");
+    let value = |unit: &str, key: &str| {
+        let mut lines = unit.lines();
+        lines.find_map(|line| line.strip_prefix(key).map(str::to_owned))
+    };
+    let user = value(&service, "User=");
+    assert!(user.is_some());
+    let others = ["gatepost-learn.service", "lists/gatepost-list@.service"];
+    for unit in others.map(|name| fs::read_to_string(config.join(name)).expect("the unit")) {
+        assert!(unit.contains("/usr/bin/gatepost "));
+        assert_eq!(value(&unit, "User="), user, "{unit}");
+        assert_eq!(value(&unit, "Group="), value(&service, "Group="), "{unit}");
+    }
+}

@@ -95,6 +95,11 @@ impl Gate {
         self.bans.lists.all()
     }
 
+    /// The networks of a source's list, for who keeps it; none: it has no list.
+    pub fn networks_of_list(&self, source: &str) -> Option<Vec<IpNet>> {
+        self.bans.lists.networks(source)
+    }
+
     /// Takes over what a program beside Gatepost decides about networks: until the end of each entry its clients stand as if
     /// they had an automatic ban.
     pub fn take_listings(&self, news: &ListingNews) -> ListingCounts {

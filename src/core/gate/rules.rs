@@ -317,6 +317,14 @@ impl Networks {
         sets
     }
 
+    /// All of them, each once.
+    pub(in crate::gate) fn all(&self) -> Vec<IpNet> {
+        let (v4, v6) = (self.v4.iter(), self.v6.iter());
+        v4.map(|one| IpNet::V4(one))
+            .chain(v6.map(|one| IpNet::V6(one)))
+            .collect()
+    }
+
     pub(in crate::gate) fn contains(&self, client: ClientKey) -> bool {
         match client.address() {
             IpAddr::V4(v4) => !self.v4.is_empty() && self.v4.get_lpm(&v4.into()).is_some(),

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::exit;
 use super::postfix_files::PostfixFiles;
-use crate::admin::client::AdminClient;
+use crate::admin::client::{AdminClient, AdminFault};
 use crate::admin::message::{Request, Response, StatusMessage};
 use crate::clock::Clock;
 use crate::config::neighbours::Neighbours;
@@ -76,6 +76,8 @@ struct MailMachine {
     postfix: Option<PostfixFiles>,
     /// None: no gatepost answers.
     running: Option<RunningGatepost>,
+    /// What is wrong with one that took the question and did not answer.
+    silence: Option<AdminFault>,
 }
 
 /// The Gatepost that answers.
@@ -119,8 +121,13 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
         format!("{} is read", args.config.display()),
     )];
     found.extend(remarks.iter().map(of_remark));
+    let (running, silence) = match ask_running(&config) {
+        Ok(running) => (running, None),
+        Err(fault) => (None, Some(fault)),
+    };
     let around = MailMachine {
-        running: ask_running(&config),
+        running,
+        silence,
         postfix: PostfixFiles::read(&args.neighbours),
         config,
     };
@@ -137,18 +144,25 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     found
 }
 
-/// The Gatepost behind the socket of the config.
-fn ask_running(config: &Config) -> Option<RunningGatepost> {
-    let mut client = AdminClient::connect(&config.admin.socket).ok()?;
-    let (process, user) = client.peer()?;
-    let Response::Status(status) = client.ask(&Request::Status).ok()? else {
-        return None;
-    };
-    Some(RunningGatepost {
-        status: *status,
-        process,
-        user,
-    })
+/// The Gatepost behind the socket of the config; none: nobody is there.
+///
+/// # Errors
+///
+/// It is there, and does not answer.
+fn ask_running(config: &Config) -> Result<Option<RunningGatepost>, AdminFault> {
+    let asked = AdminClient::connect(&config.admin.socket).and_then(|mut client| {
+        let peer = client.peer();
+        Ok((client.ask(&Request::Status)?, peer))
+    });
+    match asked {
+        Ok((Response::Status(status), Some((process, user)))) => Ok(Some(RunningGatepost {
+            status: *status,
+            process,
+            user,
+        })),
+        Err(silent @ AdminFault::Silent { .. }) => Err(silent),
+        _ => Ok(None),
+    }
 }
 
 fn of_fault(fault: &Finding) -> Diagnosis {

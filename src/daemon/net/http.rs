@@ -4,8 +4,8 @@
 //! has its bound here: connections at once (`seats`), the time and size of a request's head, of its body, and the
 //! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest gives way of
 //! those that got no answer by which they keep their seat, and have not shown that they may ask; only if there is none is
-//! the new one told 503. The drain ends idle
-//! connections at once, and gives the others a moment for their answer.
+//! the new one told 503. The drain ends
+//! at once what waits for its client, and streams; an answer that is being made has a moment.
 //! Not here: what is asked and answered (each door), who may ask (secrets and names of hosts: each door), TLS.
 //! RFC 9110, RFC 9112; the protocol itself is hyper's.
 
@@ -16,11 +16,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
@@ -277,8 +278,11 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     seat: &Seat,
     mut drain: Drain,
 ) {
+    // Whether an answer with an end is being made or written.
+    let answering = AtomicBool::new(false);
     let service = service_fn(|request| async {
-        Ok::<_, Infallible>(respond(handler, bounds, seat, request).await)
+        let answered = respond(handler, (bounds, seat), request, &answering);
+        Ok::<_, Infallible>(answered.await)
     });
     let stream = TokioIo::new(BoundedWrites::new(stream, bounds.patience));
     let connection = http1::Builder::new()
@@ -295,22 +299,27 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
         () = seat.wanted() => return,
         () = drain.begun() => {}
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = timeout(LAST_ANSWER, connection).await;
+    if answering.load(Ordering::Relaxed) {
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(LAST_ANSWER, connection).await;
+    }
 }
 
 /// Reads the body of a request and has it answered.
 async fn respond(
     handler: &impl HttpHandler,
-    bounds: &HttpBounds,
-    seat: &Seat,
+    (bounds, seat): (&HttpBounds, &Seat),
     request: Request<Incoming>,
+    answering: &AtomicBool,
 ) -> Response<HttpBody> {
     let (head, body) = request.into_parts();
+    answering.store(false, Ordering::Relaxed);
     if handler.may_stay(&head) {
         seat.served();
     }
-    let response = match timeout(bounds.patience, read(body, bounds.body)).await {
+    let body = timeout(bounds.patience, read(body, bounds.body)).await;
+    answering.store(true, Ordering::Relaxed);
+    let response = match body {
         Ok(Ok(Some(body))) => handler.answer(Request::from_parts(head, body)).await,
         Ok(Ok(None)) => handler.too_long(&head),
         Ok(Err(_)) => last_answer(StatusCode::BAD_REQUEST),
@@ -319,6 +328,8 @@ async fn respond(
     if handler.keeps_seat(&response) {
         seat.served();
     }
+    let is_whole = response.body().size_hint().exact().is_some();
+    answering.store(is_whole, Ordering::Relaxed);
     response
 }
 

@@ -174,6 +174,28 @@ impl Lists {
         }
     }
 
+    /// Writes the lists in force of which the state directory has no file: it is another one than it was.
+    pub(in crate::server) fn keep_again(&self, gate: &Gate, clock: Clock) {
+        let _own = self.alone();
+        let found = match self.find() {
+            Ok(found) => found,
+            Err(fault) => return warn!("published lists cannot be read: {fault}"),
+        };
+        for list in gate.lists() {
+            if found.iter().any(|(source, _)| *source == list.source) {
+                continue;
+            }
+            let networks = gate.networks_of_list(&list.source).unwrap_or_default();
+            let text = whole(clock.on_wall(list.until), &networks);
+            if let Err(fault) = self.write(&list.source, &text) {
+                warn!(
+                    source = list.source,
+                    "a published list is not kept: {fault}"
+                );
+            }
+        }
+    }
+
     /// Writes a list's end anew; what else stands in the file stays.
     fn date_anew(&self, source: &str, text: io::Result<String>, until: Moment) {
         let written = text.and_then(|text| match text.split_once('\n') {

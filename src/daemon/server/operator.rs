@@ -83,11 +83,15 @@ impl Operator {
     pub async fn answer_by(&self, request: Request, by: Option<&str>) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
+        let is_change = acts::is_change(&request);
         let answered = match self.may_answer(&request) {
             true => self.decide(request, now, &mut changes).await,
             false => Err("this process was stopped: another one serves, and answers".to_owned()),
         };
-        let kept = self.context.services.judging.notices.keep(changes).await;
+        let kept = match changes.is_empty() && !is_change {
+            true => Ok(()),
+            false => self.disk_has(changes).await,
+        };
         let response = match answered {
             Ok(response) => present::kept(response, kept),
             Err(message) => Response::Refused { message },

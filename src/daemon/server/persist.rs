@@ -25,6 +25,7 @@ use crate::judging::{Acknowledge, Notice, WriteOutcome};
 use crate::report::events;
 use crate::session::Services;
 use crate::store::{StateHealth, Store, StoreFault};
+use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
 use gatepost_core::moment::Moment;
 
@@ -157,12 +158,20 @@ impl Persister {
     async fn stay_in_place(&mut self) {
         let moved = self.disk.run(|store| {
             store.stay_in_place()?;
-            Ok(store.has_moved())
+            Ok((store.has_moved(), store.take_aside()))
         });
-        let moved = moved.await == Ok(true);
+        let (moved, aside) = moved.await.unwrap_or_default();
         if moved && !std::mem::replace(&mut self.moved, moved) {
             warn!(
                 "the state directory, or files in it, were removed or replaced: the state goes on in what has its name now"
+            );
+            self.for_lists(Lists::keep_again);
+        }
+        for path in aside {
+            error!(
+                path = %path.display(),
+                "a file of another state was in the state directory, and is kept under this name: to go on with that state, stop \
+                 gatepost, remove `known`, `debts`, `keys` and `changes.N`, take `.found-N` off the names of all such files, and start it"
             );
         }
         self.moved = moved;
@@ -184,10 +193,15 @@ impl Persister {
         if let Some(step) = self.wall.look(now, wall) {
             events::clock_set(step);
             self.begin_save(SaveReason::ClockSet).await;
-            let (lists, services) = (Arc::clone(&self.lists), Arc::clone(&self.services));
-            let restore = move || lists.restore(services.judging.gate(), services.judging.clock);
-            drop(spawn_blocking(restore));
+            self.for_lists(Lists::restore);
         }
+    }
+
+    /// Does something with the published lists, where it may block.
+    fn for_lists(&self, work: fn(&Lists, &Gate, Clock)) {
+        let (lists, services) = (Arc::clone(&self.lists), Arc::clone(&self.services));
+        let judging = move || work(&lists, services.judging.gate(), services.judging.clock);
+        drop(spawn_blocking(judging));
     }
 
     async fn begin_save(&mut self, why: SaveReason) {

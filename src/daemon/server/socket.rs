@@ -1,6 +1,8 @@
 //! socket - the operator's UNIX socket, served line by line
 //!
-//! A few operators at once, each with a deadline for each line; the drain ends them.
+//! A few operators at once, each with a deadline for each line. When all connections are taken, the one that has waited
+//! longest for its peer gives way (`idle`). The drain ends them: those that wait for their peers at once, the others after
+//! a moment for their answer.
 //! Not here: how the socket is made (`net::unix_socket`), the answers (`operator`), the messages (`admin::message`).
 
 use std::io;
@@ -8,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Interest,
 };
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use self::idle::IdleConnections;
 use super::operator::Operator;
 use crate::admin;
 use crate::admin::message::{LONGEST, Request, Response};
@@ -22,14 +26,22 @@ use crate::drain::Drain;
 use crate::net::unix_socket::{SocketFault, UnixSocket};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 
+mod idle;
+
 /// How long an operator's command may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Operators' connections at once.
 const OPERATORS: usize = 8;
 
-/// The pause after a failing accept, so as not to spin.
+/// The pause after a failing accept, so as not to spin; and how long a place that another gives up may take.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long an answer that is being made may take once the drain has begun.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether who asked is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The socket, removed when it is dropped.
 #[derive(Debug)]
@@ -47,24 +59,23 @@ impl OperatorSocket {
         let tasks = TaskTracker::new();
         // limit: operators
         let places = Arc::new(Semaphore::new(OPERATORS));
+        let idle = IdleConnections::default();
         loop {
             let stream = tokio::select! {
                 stream = self.accept(operator.limits()) => stream,
                 () = drain.begun() => break,
             };
-            match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    let (operator, drain) = (operator.clone().for_peer(&stream), drain.clone());
-                    tasks.spawn(async move {
-                        answer(stream, operator, drain).await;
-                        drop(place);
-                    });
-                }
-                Err(_) => {
-                    operator.limits().count(ResourceLimit::Operators);
-                    turn_away(stream);
-                }
-            }
+            let Some(place) = place_for(&places, &idle).await else {
+                operator.limits().count(ResourceLimit::Operators);
+                turn_away(stream);
+                continue;
+            };
+            let visit = OperatorVisit {
+                operator: operator.clone().for_peer(&stream),
+                idle: idle.clone(),
+                _place: place,
+            };
+            tasks.spawn(visit.answer(stream, drain.clone()));
         }
         tasks.close();
         tasks.wait().await;
@@ -83,6 +94,22 @@ impl OperatorSocket {
     }
 }
 
+/// A place that is free, or that of the connection that has waited longest for its peer. None: all others ask.
+async fn place_for(
+    places: &Arc<Semaphore>,
+    idle: &IdleConnections,
+) -> Option<OwnedSemaphorePermit> {
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        return Some(place);
+    }
+    if !idle.end_longest() {
+        return None;
+    }
+    // It may have begun to ask in this moment; then it keeps its place.
+    let place = Arc::clone(places).acquire_owned();
+    timeout(BACK_OFF, place).await.ok()?.ok()
+}
+
 /// Tells an operator that there is no place, without waiting.
 fn turn_away(stream: UnixStream) {
     let response = Response::Refused {
@@ -95,27 +122,86 @@ fn turn_away(stream: UnixStream) {
         .and_then(|stream| io::Write::write_all(&mut &stream, &octets));
 }
 
-/// Answers one operator until it hangs up, is silent for a minute, or sends a request that is too long.
-async fn answer(stream: UnixStream, operator: Operator, mut drain: Drain) {
-    let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::new(reader);
-    loop {
-        let asked = tokio::select! {
-            asked = read_request(&mut reader) => asked,
-            () = drain.begun() => return,
-        };
-        let response = match asked {
-            OperatorInput::Request(request) => operator.answer(request).await,
-            OperatorInput::Malformed(message) => Response::Refused { message },
-            OperatorInput::TooLong => {
-                operator.limits().count(ResourceLimit::OperatorRequests);
-                let message = format!("the request is longer than {LONGEST} octets");
-                let _ = write_response(&mut writer, &Response::Refused { message }).await;
+/// One connection of an operator's.
+struct OperatorVisit {
+    operator: Operator,
+    idle: IdleConnections,
+    _place: OwnedSemaphorePermit,
+}
+
+impl OperatorVisit {
+    /// Answers until the operator hangs up, is silent for a minute, sends a request that is too long, or another one needs
+    /// the place.
+    async fn answer(self, stream: UnixStream, mut drain: Drain) {
+        let (reader, mut writer) = stream.into_split();
+        let mut reader = BufReader::new(reader);
+        while let Some(asked) = self.next(&mut reader, &mut drain).await {
+            let is_last = asked == OperatorInput::TooLong;
+            let mut stopping = drain.clone();
+            let response = tokio::select! {
+                response = self.response(asked) => response,
+                () = has_gone(&writer) => return,
+                () = async { stopping.begun().await; sleep(LAST_ANSWER).await } => return,
+            };
+            if self.tell(&mut writer, &response, &drain).await.is_err() || is_last {
                 return;
             }
-            OperatorInput::Nothing => return,
-        };
-        if write_response(&mut writer, &response).await.is_err() {
+        }
+    }
+
+    /// What the operator asks next; none: nothing more.
+    async fn next(
+        &self,
+        reader: &mut BufReader<OwnedReadHalf>,
+        drain: &mut Drain,
+    ) -> Option<OperatorInput> {
+        let idle = self.idle.begin();
+        tokio::select! {
+            asked = read_request(reader) => (asked != OperatorInput::Nothing).then_some(asked),
+            () = idle.wanted() => None,
+            () = drain.begun() => None,
+        }
+    }
+
+    async fn response(&self, asked: OperatorInput) -> Response {
+        match asked {
+            OperatorInput::Request(request) => self.operator.answer(request).await,
+            OperatorInput::Malformed(message) => Response::Refused { message },
+            OperatorInput::TooLong | OperatorInput::Nothing => {
+                self.operator
+                    .limits()
+                    .count(ResourceLimit::OperatorRequests);
+                let message = format!("the request is longer than {LONGEST} octets");
+                Response::Refused { message }
+            }
+        }
+    }
+
+    /// Writes an answer, until another one needs the place, or the drain and a moment.
+    async fn tell(
+        &self,
+        writer: &mut OwnedWriteHalf,
+        response: &Response,
+        drain: &Drain,
+    ) -> io::Result<()> {
+        let idle = self.idle.begin();
+        let mut drain = drain.clone();
+        tokio::select! {
+            written = write_response(writer, response) => written,
+            () = idle.wanted() => Err(io::ErrorKind::TimedOut.into()),
+            () = async { drain.begun().await; sleep(LAST_ANSWER).await } => {
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
+    }
+}
+
+/// Returns when who asked has closed the connection altogether. One that has only said its last word waits for the answer.
+async fn has_gone(writer: &OwnedWriteHalf) {
+    loop {
+        sleep(LOOK).await;
+        let ready = writer.ready(Interest::WRITABLE).await;
+        if ready.is_ok_and(|ready| ready.is_write_closed()) {
             return;
         }
     }

@@ -6,10 +6,12 @@
 //! foreseen, and what is read is a regular file of a length that its kind may have.
 //! Not here: with which user's rights (`owner`), what the names mean (`find`), what is written (`replace`, `journal`).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{
     AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, linkat, openat, renameat, stat,
@@ -31,8 +33,13 @@ pub(in crate::store) struct Directory {
     path: PathBuf,
     handle: OwnedFd,
     owner: Owner,
-    identity: (u64, u64),
+    identity: Inode,
+    /// The files that were read or made here, by their names.
+    ours: Mutex<HashMap<String, Inode>>,
 }
+
+/// Device and number: the same file, whatever its name.
+type Inode = (u64, u64);
 
 impl Directory {
     /// Opens and locks the directory, making it for its owner alone where it is missing.
@@ -50,6 +57,7 @@ impl Directory {
             handle,
             owner,
             identity: (stat.st_dev, stat.st_ino),
+            ours: Mutex::default(),
         })
     }
 
@@ -96,6 +104,25 @@ impl Directory {
             if (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
     }
 
+    /// Whether what has this name was read here, or made.
+    pub(in crate::store) fn is_ours(&self, name: &str) -> bool {
+        let ours = self.lock();
+        let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| ours.get(name) == Some(&(stat.st_dev, stat.st_ino)))
+    }
+
+    /// Notes that the file of this name is ours.
+    fn note(&self, name: &str, file: &File) {
+        if let Ok(stat) = fstat(file) {
+            self.lock()
+                .insert(name.to_owned(), (stat.st_dev, stat.st_ino));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Inode>> {
+        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether this is a further name of somebody's file, which we neither made nor were given a copy of.
     pub(in crate::store) fn is_further_name(&self, name: &str) -> bool {
         let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
@@ -111,7 +138,9 @@ impl Directory {
                 Err(Errno::NXIO) => return Err(not_a_file("a socket or a device")),
                 opened => opened?,
             };
-            files::read_all(files::regular(file)?, longest)
+            let file = files::regular(file)?;
+            self.note(name, &file);
+            files::read_all(file, longest)
         })
     }
 
@@ -123,8 +152,11 @@ impl Directory {
             let mode = Mode::RUSR | Mode::WUSR;
             Ok(openat(&self.handle, name, new | flags, mode)?)
         });
-        made.map(File::from)
-            .map_err(StoreFault::io("making", &self.path.join(name)))
+        let file = made
+            .map(File::from)
+            .map_err(StoreFault::io("making", &self.path.join(name)))?;
+        self.note(name, &file);
+        Ok(file)
     }
 
     /// A new file under a name that nobody can foresee, and the name.
@@ -138,9 +170,17 @@ impl Directory {
 
     /// Puts what is called `from` in the place of `to`, whatever either is.
     pub(in crate::store) fn rename(&self, from: &str, to: &str) -> Result<(), StoreFault> {
+        // Held until both agree: a snapshot is replaced beside those who look whether it is ours.
+        let mut ours = self.lock();
         let renamed = self
             .owner
             .act(|| Ok(renameat(&self.handle, from, &self.handle, to)?));
+        if renamed.is_ok() {
+            match ours.remove(from) {
+                Some(file) => ours.insert(to.to_owned(), file),
+                None => ours.remove(to),
+            };
+        }
         renamed.map_err(StoreFault::io("renaming", &self.path.join(from)))
     }
 
@@ -163,6 +203,7 @@ impl Directory {
         let removed = self
             .owner
             .act(|| Ok(unlinkat(&self.handle, name, AtFlags::empty())?));
+        self.lock().remove(name);
         removed.map_err(StoreFault::io("removing", &self.path.join(name)))
     }
 

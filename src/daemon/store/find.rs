@@ -29,6 +29,11 @@ pub(in crate::store) const KEYS_BEFORE: &str = "keys.before";
 /// What the name of a journal begins with.
 pub(in crate::store) const CHANGES: &str = "changes.";
 
+/// Behind the name of a file that makes no sense.
+pub(in crate::store) const DAMAGED: &str = ".damaged-";
+/// Behind the name of a file of a state that is not ours.
+pub(in crate::store) const FOUND: &str = ".found-";
+
 /// What the first format left.
 const FIRST_SNAPSHOT: &str = "snapshot";
 const FIRST_JOURNAL: &str = "journal.";
@@ -224,7 +229,7 @@ pub(in crate::store) fn set_aside_unread(
 
 /// Renames what cannot be used, whatever it is; where it is now. Where it may not be renamed it stays.
 pub(in crate::store) fn set_aside(directory: &Directory, name: &str, why: &str) -> SetAside {
-    let to = free_name(directory, name);
+    let to = free_name(directory, name, DAMAGED);
     let name = match directory.rename(name, &to) {
         Ok(()) => &to,
         Err(_) => name,
@@ -263,7 +268,8 @@ impl Name {
                 _ => Self::Waiting,
             };
         }
-        if let Some((file, _)) = name.split_once(".damaged-") {
+        let kept = name.split_once(DAMAGED).or_else(|| name.split_once(FOUND));
+        if let Some((file, _)) = kept {
             return match Self::of(file) {
                 Self::Other => Self::Other,
                 _ => Self::Damaged,
@@ -293,11 +299,24 @@ impl Name {
     }
 }
 
-/// The first free `NAME.damaged-N`. When a hundred are there, the last one is overwritten: the disk has
-/// an end.
-pub(in crate::store) fn free_name(directory: &Directory, name: &str) -> String {
+/// Whether this is the name of a file from which a state, or its keys, is read at a start.
+pub(in crate::store) fn is_of_a_state(name: &str) -> bool {
+    match Name::of(name) {
+        Name::Snapshot(_)
+        | Name::Journal(_)
+        | Name::FirstSnapshot
+        | Name::FirstJournal
+        | Name::Kept(..) => true,
+        Name::Waiting | Name::Damaged | Name::Temporary => false,
+        Name::Other => matches!(name, KEYS | TICKETS | KEYS_BEFORE | KNOWN_BEFORE),
+    }
+}
+
+/// The first free `NAME.damaged-N`, or what else it is kept as. When a hundred are there, the last one is overwritten: the
+/// disk has an end.
+pub(in crate::store) fn free_name(directory: &Directory, name: &str, kept_as: &str) -> String {
     const MOST: u32 = 100;
-    let candidate = |n: u32| format!("{name}.damaged-{n}");
+    let candidate = |n: u32| format!("{name}{kept_as}{n}");
     let free = (1..MOST).map(candidate).find(|to| !directory.has(to));
     free.unwrap_or_else(|| candidate(MOST))
 }

@@ -3,6 +3,7 @@
 mod replaced;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
@@ -384,10 +385,11 @@ fn no_change_is_lost_with_a_snapshot_that_failed() {
     let (mut store, gate) = anna(directory.path());
     // A directory in a snapshot's place stands for a disk that refuses.
     let obstacle = directory.path().join("debts");
+    ban(&mut store, &gate, 1);
+    let saving = store.begin_save().unwrap();
     fs::remove_file(&obstacle).unwrap();
     fs::create_dir(&obstacle).unwrap();
-    ban(&mut store, &gate, 1);
-    assert!(store.save(&gate, NOW).is_err());
+    assert!(saving.write(&gate, NOW).is_err());
     drop(store);
     let (store, left) = open(directory.path());
     let aside = &left.unreadable[0].path;

@@ -142,7 +142,23 @@ fn a_disk_that_became_read_only_is_told_too() {
         text.contains("not on disk: Read-only file system"),
         "{text}"
     );
+    // The second time there is nothing left to do, and the disk still has nothing.
+    for command in [
+        ["introduce", "anna@example.org", "203.0.113.0/24"].as_slice(),
+        &["bans", "remove", "192.0.2.9"],
+        &["forget", "nobody@example.org"],
+    ] {
+        for _ in 0..2 {
+            let ran = proxy.setup.command(command);
+            assert_eq!(ran.code, Some(1), "{}", ran.text);
+            assert!(ran.text.contains("not on disk"), "{}", ran.text);
+        }
+    }
     remount(&proxy, "rw");
     proxy.log().wait_for_text("state is being saved again");
     assert!(bans_in_a_copy_of(&state).contains("192.0.2.1"));
+    let ran = proxy
+        .setup
+        .command(&["introduce", "anna@example.org", "203.0.113.0/24"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.text);
 }

@@ -40,10 +40,18 @@ fn attack(replace: impl Fn(&Path)) {
     let mut proxy = Setup::new(&impostor.address().to_string()).start();
     let state = proxy.setup.folder().join("state");
     ban(&proxy, "198.51.100.1");
+    let list = proxy.setup.write("list.txt", "203.0.113.0/24\n");
+    let list = list.display().to_string();
+    let ran = proxy
+        .setup
+        .command(&["bans", "import", "--file", &list, "--source", "drop"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.text);
     replace(&state);
     ban(&proxy, "198.51.100.2");
     wait::until("the state is in the new directory", || {
-        state.join("known").exists() && state.join("keys").exists()
+        ["known", "keys", "list-drop"]
+            .iter()
+            .all(|name| state.join(name).exists())
     });
     let refused = second(&state);
     assert_eq!(refused.code, Some(2), "{}", refused.text);
@@ -55,6 +63,8 @@ fn attack(replace: impl Fn(&Path)) {
     ban(&proxy, "198.51.100.3");
     proxy.kill_and_start();
     banned(&proxy, &["198.51.100.1", "198.51.100.2", "198.51.100.3"]);
+    let lists = proxy.setup.command(&["bans", "lists"]).text;
+    assert!(lists.contains("drop"), "{lists}");
 }
 
 #[test]
@@ -67,6 +77,30 @@ fn a_directory_that_was_replaced_is_locked_and_no_ban_is_lost() {
     attack(|state| {
         fs::rename(state, state.with_file_name("old")).unwrap();
         fs::create_dir(state).unwrap();
+    });
+}
+
+#[test]
+fn a_state_that_comes_into_the_directory_keeps_its_files_and_is_named() {
+    attack(|state| {
+        // As a file system that is mounted late.
+        let impostor = Impostor::start(Conduct::Honest);
+        let mut other = Setup::new(&impostor.address().to_string()).start();
+        ban(&other, "198.51.100.7");
+        other.terminate();
+        other.ends_well();
+        fs::rename(state, state.with_file_name("old")).unwrap();
+        let from = other.setup.folder().join("state");
+        fs::create_dir(state).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), state.join(entry.file_name())).unwrap();
+        }
+        let keys = fs::read(state.join("keys")).unwrap();
+        wait::until("the keys have another name", || {
+            fs::read(state.join("keys.found-1")).is_ok_and(|found| found == keys)
+        });
+        assert!(state.join("known.found-1").exists());
     });
 }
 

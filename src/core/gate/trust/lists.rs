@@ -97,6 +97,13 @@ impl ImportedLists {
         self.read().iter().map(|held| held.entry.clone()).collect()
     }
 
+    /// The networks of a source's list; none: it has no list.
+    pub(in crate::gate) fn networks(&self, source: &str) -> Option<Vec<IpNet>> {
+        let lists = self.read();
+        let held = lists.iter().find(|held| held.entry.source == source)?;
+        Some(held.networks.all())
+    }
+
     fn is_empty(&self) -> bool {
         !self.any.load(Ordering::Acquire)
     }

@@ -3,10 +3,11 @@
 //! Not here: names (`config`). Dovecot 2.3: auth_failure_delay; auth-penalty, by its anvil service.
 
 use std::fs;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::Path;
 
 use super::diagnosis::Diagnosis;
+use crate::admin::client;
 use crate::config::neighbours::Neighbours;
 
 const TOPIC: &str = "dovecot";
@@ -68,7 +69,9 @@ fn off(written: &Path, setting: &str) -> String {
 
 /// Dovecot does not remove the socket of a listener that was switched off, and waits 5 s for it at each start.
 fn stale_socket(path: &Path) -> Diagnosis {
-    match path.exists() && UnixStream::connect(path).is_err() {
+    let nobody_listens =
+        client::connect(path).is_err_and(|fault| fault.kind() != io::ErrorKind::WouldBlock);
+    match path.exists() && nobody_listens {
         false => Diagnosis::good(TOPIC, "its penalty is off"),
         true => Diagnosis::wrong(
             TOPIC,

@@ -18,9 +18,14 @@ use crate::net::listener::open_files;
 pub(super) fn look(around: &MailMachine) -> Vec<Diagnosis> {
     let config = &around.config;
     let mut found = Vec::new();
-    match &around.running {
-        Some(running) => found.extend(service(running, config)),
-        None => {
+    match (&around.running, &around.silence) {
+        (Some(running), _) => found.extend(service(running, config)),
+        (None, Some(silence)) => found.push(Diagnosis::wrong(
+            "service",
+            silence.to_string(),
+            "systemctl restart gatepost; if it is so again, does the disk with its state answer?",
+        )),
+        (None, None) => {
             found.push(Diagnosis::wrong(
                 "service",
                 format!("no gatepost answers at {}", config.admin.socket.display()),

@@ -179,3 +179,24 @@ fn a_list_with_something_wrong_leaves_the_old_one() {
     assert!(is_banned(&gate, "198.51.100.7", clock));
     assert!(!is_banned(&gate, "203.0.113.7", clock));
 }
+
+#[test]
+fn lists_whose_directory_was_removed_are_written_into_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let (lists, clock) = (lists_in(&state), Clock::start());
+    let gate = gate(clock);
+    import(
+        &lists,
+        "drop",
+        &["198.51.100.0/24", "2001:db8::/32"],
+        &gate,
+        clock,
+    );
+    std::fs::remove_dir_all(&state).unwrap();
+    lists.keep_again(&gate, clock);
+    let next = self::gate(clock);
+    lists_in(&state).restore(&next, clock);
+    assert!(is_banned(&next, "198.51.100.7", clock) && is_banned(&next, "2001:db8::7", clock));
+    assert_eq!(next.lists()[0].networks, 2);
+}

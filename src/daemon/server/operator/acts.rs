@@ -1,4 +1,4 @@
-//! acts - what an operator changed, told to the log and to the history
+//! acts - what an operator changed: whether the disk has it, and what the log and the history are told
 //!
 //! Not here: what is answered (`operator`).
 
@@ -7,9 +7,11 @@ use std::fmt;
 use tokio::net::UnixStream;
 
 use super::Operator;
-use crate::admin::message::Response;
+use crate::admin::message::{Request, Response};
+use crate::judging::WriteOutcome;
 use crate::report::events;
 use crate::report::record::RecordedEvent;
+use gatepost_core::gate::Changes;
 use gatepost_core::moment::Moment;
 
 /// Who asks, for the log.
@@ -32,6 +34,17 @@ impl fmt::Display for Caller {
     }
 }
 
+/// Whether this changes what is known and banned, but for what passes its changes on by itself.
+pub(super) const fn is_change(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::BansRemove { .. }
+            | Request::Forgive { .. }
+            | Request::Introduce { .. }
+            | Request::Learn { .. }
+    )
+}
+
 impl Operator {
     /// For who is at the other end of the socket, as the kernel says.
     pub(in crate::server) fn for_peer(mut self, stream: &UnixStream) -> Self {
@@ -39,6 +52,16 @@ impl Operator {
             self.caller = Caller::User(peer.uid());
         }
         self
+    }
+
+    /// Has the journal keep what a command changed, and says whether the disk has it. A command that finds everything as it wants
+    /// it may be the second one of its kind: what the first changed is not kept either while the disk refuses.
+    pub(super) async fn disk_has(&self, changes: Changes) -> WriteOutcome {
+        if changes.is_empty() {
+            let refused = self.context.state.not_kept();
+            return refused.map_or(Ok(()), |refused| Err(refused.why));
+        }
+        self.context.services.judging.notices.keep(changes).await
     }
 
     /// Tells what was done, if anything was, and who did it (`by`) where that is known.

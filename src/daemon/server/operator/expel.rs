@@ -34,10 +34,9 @@ impl Operator {
         let until = now + length;
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
-        let services = &self.context.services;
         let pending = self.context.admission.pending_of(subject);
         let logged_in = self.end_barred().await;
-        let kept = services.judging.notices.keep(changes).await;
+        let kept = self.disk_has(changes).await;
         let left = self.left_of(subject).await;
         let sessions = logged_in + pending.saturating_sub(left);
         let ended = Response::Ended {
@@ -73,9 +72,8 @@ impl Operator {
                 Err(why) => refused.push((place, why)),
             }
         }
-        let services = &self.context.services;
         let logged_in = self.end_barred().await;
-        let kept = services.judging.notices.keep(changes).await;
+        let kept = self.disk_has(changes).await;
         let imported = Response::BansImported {
             banned,
             sessions: logged_in as u64,
@@ -108,9 +106,9 @@ impl Operator {
         let whose = Expulsion::User(self.gate().user_id(&user), network);
         changes.push(Change::here(now, Fact::Expelled(whose)));
         let sessions = self.end(whose.into()).await;
-        let kept = self.context.services.judging.notices.keep(changes).await;
+        let kept = self.disk_has(changes).await;
         if !is_known && sessions == 0 {
-            return Ok(self.unknown(&user, ""));
+            return Ok(present::kept(self.unknown(&user, ""), kept));
         }
         let ended = Response::Ended {
             message: format!(
@@ -146,14 +144,15 @@ impl Operator {
         let is_known = self.is_known(&user, now);
         // Another machine may know the user already: a login that it tells of later is one of before.
         if !is_known && !self.tells_others() {
-            return Ok(self.unknown(&user, &history));
+            let kept = self.disk_has(Vec::new()).await;
+            return Ok(present::kept(self.unknown(&user, &history), kept));
         }
         let mut changes = Vec::new();
         let networks = match network {
             Some(_) => self.gate().revoke(&user, network, now, &mut changes),
             None => self.gate().forget(&user, now, &mut changes),
         };
-        let kept = self.context.services.judging.notices.keep(changes).await;
+        let kept = self.disk_has(changes).await;
         if !is_known {
             return Ok(present::kept(self.unknown(&user, &history), kept));
         }

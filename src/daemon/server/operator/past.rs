@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::{Counts, Operator, present};
@@ -36,6 +37,9 @@ const LISTED: usize = 20;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
+
+/// The history is not waited for longer, so that an answer with three questions to it comes before the command gives up.
+const LONGEST_READ: Duration = Duration::from_secs(8);
 
 /// No question is about more.
 const LONGEST: u64 = 366 * DAY;
@@ -150,10 +154,12 @@ impl Operator {
         question: impl FnOnce(&HistoryReader) -> Result<T, HistoryFault> + Send + 'static,
     ) -> Result<T, String> {
         let history = self.context.history.clone();
-        match spawn_blocking(move || question(&history)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(fault)) => Err(format!("the history cannot be read: {fault}")),
-            Err(panicked) => Err(panicked.to_string()),
+        let answer = spawn_blocking(move || question(&history));
+        match timeout(LONGEST_READ, answer).await {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(fault))) => Err(format!("the history cannot be read: {fault}")),
+            Ok(Err(panicked)) => Err(panicked.to_string()),
+            Err(_) => Err("the history cannot be read: the disk does not answer".to_owned()),
         }
     }
 }

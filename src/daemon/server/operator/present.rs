@@ -178,7 +178,9 @@ pub(super) fn kept(response: Response, kept: WriteOutcome) -> Response {
         return response;
     };
     let did = match response {
-        Response::Done { message } | Response::Ended { message, .. } => message,
+        Response::Done { message }
+        | Response::NotFound { message }
+        | Response::Ended { message, .. } => message,
         Response::Learnt(more) => {
             let (pairs, users) = (more.pairs, more.users);
             format!("{pairs} pairs newly familiar, {users} users newly known")

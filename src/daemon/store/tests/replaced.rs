@@ -106,20 +106,66 @@ fn a_directory_that_goes_is_made_and_locked_again_and_keeps_what_comes() {
 }
 
 #[test]
-fn a_directory_that_is_put_in_the_place_of_ours_is_gone_on_with_behind_what_it_holds() {
+fn a_state_that_is_put_in_the_place_of_ours_keeps_its_files_under_other_names() {
     let folder = tempfile::tempdir().unwrap();
     let (directory, backup) = (folder.path().join("state"), folder.path().join("backup"));
-    let (other, gate) = anna(&backup);
+    let (mut other, gate) = anna(&backup);
+    ban(&mut other, &gate, 1);
+    other.save(&gate, NOW).unwrap();
+    ban(&mut other, &gate, 3);
     drop(other);
+    let before: Vec<_> = names(&backup);
     fs::write(backup.join("changes.41"), "").unwrap();
-    let (mut store, _) = anna(&directory);
+    let (mut store, gate) = anna(&directory);
     fs::rename(&directory, folder.path().join("old")).unwrap();
     fs::rename(&backup, &directory).unwrap();
     assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::New);
+    assert_eq!(store.take_aside().len(), before.len() + 1);
     ban(&mut store, &gate, 2);
     assert!(directory.join("changes.42").exists());
+    store.save(&gate, NOW).unwrap();
+    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::Same);
+    drop(store);
+    assert_eq!(banned(&restored(open(&directory).1).0), [client(2)]);
+    // Given their names back, they are what they were.
+    for name in names(&directory) {
+        match name.split_once(".found-1") {
+            Some((was, _)) => fs::rename(directory.join(&name), directory.join(was)).unwrap(),
+            None if before.contains(&name) => {}
+            None => fs::remove_file(directory.join(&name)).unwrap(),
+        }
+    }
+    let (gate, _) = restored(open(&directory).1);
+    assert_eq!(banned(&gate), [client(1), client(3)]);
+    assert_eq!(gate.known().0, 1);
     // One that another process holds is not ours.
+    fs::remove_dir_all(&directory).unwrap();
+    let (mut store, _) = anna(&directory);
     fs::remove_dir_all(&directory).unwrap();
     let _theirs = open(&directory);
     assert!(matches!(store.append(&[]), Err(StoreFault::Locked(_))));
+}
+
+#[test]
+fn a_snapshot_that_is_put_in_the_place_of_ours_is_not_overwritten_and_one_that_goes_is_written_again()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("state");
+    let (mut store, gate) = anna(&directory);
+    store.save(&gate, NOW).unwrap();
+    for _ in 0..3 {
+        store.save(&gate, NOW).unwrap();
+        assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::Same);
+    }
+    let backup = folder.path().join("backup");
+    fs::write(&backup, "an earlier one").unwrap();
+    fs::rename(&backup, directory.join("known")).unwrap();
+    store.save(&gate, NOW).unwrap();
+    assert_eq!(store.take_aside(), [directory.join("known.found-1")]);
+    let aside = fs::read(directory.join("known.found-1")).unwrap();
+    assert_eq!(aside, b"an earlier one");
+    fs::remove_file(directory.join("known")).unwrap();
+    store.save(&gate, NOW).unwrap();
+    drop(store);
+    assert_eq!(restored(open(&directory).1).0.known().0, 1);
 }
