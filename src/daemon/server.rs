@@ -192,7 +192,7 @@ impl Server {
             lists: built::lists(&config, &services),
             cluster,
             crowdsec,
-            predecessors: Predecessors::beside(&config.admin),
+            predecessors: Predecessors::of(&config.store),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
@@ -301,7 +301,7 @@ impl Server {
             services,
             self.context.sessions,
             operator,
-            &self.config.load().admin,
+            &self.config.load().store,
         )
     }
 }

@@ -377,7 +377,7 @@ pub fn settled() {
 
 /// `clock set`: the machine's clock was set by more than a minute, which changes no ban and no debt.
 pub fn clock_set(step: WallStep) {
-    warn!(step = %step, "clock set: bans and debts go on as they were");
+    warn!(step = %step, "clock set: bans and debts go on as they are");
 }
 
 /// `config`: what the config file makes worth telling at every start and reload.

@@ -14,9 +14,9 @@ use tracing::warn;
 use super::operator::Operator;
 use super::predecessors;
 use super::socket::OperatorSocket;
-use crate::admin::AdminSettings;
 use crate::drain::{self, Drainer};
 use crate::session::Services;
+use crate::store::StoreSettings;
 
 /// How much longer than the grace a drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(10);
@@ -36,9 +36,9 @@ impl Leaving {
         services: Arc<Services>,
         sessions: TaskTracker,
         operator: Operator,
-        admin: &AdminSettings,
+        state: &StoreSettings,
     ) -> Self {
-        let own = predecessors::socket_of(admin, std::process::id());
+        let own = predecessors::socket_of(state, std::process::id());
         let bound = (!sessions.is_empty()).then(|| OperatorSocket::bind(&own));
         let socket = match bound {
             Some(Ok(socket)) => {

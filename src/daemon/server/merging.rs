@@ -70,7 +70,8 @@ impl ClusterMerger {
         }
         let by_hand = |change: &Change| matches!(change.fact, Fact::BanBegan(ban) if ban.cause == BanCause::Operator);
         if changes.iter().any(by_hand) {
-            self.tell(name, "bans by hand", self.operator.end_barred().await, now);
+            let ended = self.operator.end_barred().await;
+            self.tell(name, "bans by hand", ended.sessions, now);
         }
         self.forget(&changes, now);
         let news = changes.len() as u64;
@@ -92,7 +93,7 @@ impl ClusterMerger {
             return;
         }
         let ended = self.operator.end(whose.into()).await;
-        self.tell(name, "expelled", ended, now);
+        self.tell(name, "expelled", ended.sessions, now);
     }
 
     /// Tells log and history what an operator did at another machine.

@@ -86,9 +86,7 @@ impl Reloader {
             .reconfigure(config.gate.clone(), now, &mut changes);
         services.judging.notices.pass(changes).await;
         // Those on the new deny list.
-        let bars = |client| services.judging.bars(client);
-        let left_over = self.context.predecessors.end(|_, client| bars(client));
-        let expelled = services.registry.expel_barred(bars) + left_over.await;
+        let expelled = self.context.end_barred().await.sessions;
         let admission = admission_settings(&config);
         self.context.admission.reconfigure(&admission);
         services.registry.reconfigure(config.registry);

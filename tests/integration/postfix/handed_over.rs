@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::{ANNA, BERT, Mail, User};
@@ -144,10 +144,10 @@ fn left_over(proxy: &Proxy) -> u64 {
 
 /// The sockets of the processes that were stopped.
 fn sockets_left(proxy: &Proxy) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(proxy.setup.folder()).expect("a folder");
+    let entries = std::fs::read_dir(proxy.setup.folder().join("state")).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths
-        .filter(|path| path.display().to_string().contains(".leaving-"))
+        .filter(|path| path.display().to_string().contains("leaving-"))
         .collect()
 }
 
@@ -204,12 +204,33 @@ fn orders_reach_the_sessions_that_stopped_processes_still_have() {
     stays.expect("QUIT", 221);
     wait::until("none is left", || left_over(&proxy) == 0);
     wait::until("their sockets are removed", || {
-        let entries = std::fs::read_dir(proxy.setup.folder()).expect("a folder");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
-        !names
-            .into_iter()
-            .any(|name| name.to_string_lossy().contains(".leaving-"))
+        sockets_left(&proxy).is_empty()
     });
+}
+
+#[test]
+fn an_order_reaches_a_stopped_process_that_hangs_when_it_answers_again_whatever_the_operators_socket_is_called()
+ {
+    let mail = Mail::start();
+    let mut proxy = managed(&mail).start();
+    let mut anna = logged_in(&proxy, 1, ANNA);
+    let socket = proxy.setup.folder().join("renamed.sock");
+    proxy
+        .setup
+        .set("admin.socket", socket.display().to_string());
+    proxy.setup.write_config();
+    proxy.signal(Signal::USR1);
+    wait::until("the next one has the socket", || {
+        proxy.setup.command(&["status"]).code == Some(0) && !sockets_left(&proxy).is_empty()
+    });
+    let left = sockets_left(&proxy).remove(0).display().to_string();
+    let (_, process) = left.rsplit_once('-').expect("its number");
+    let process = Pid::from_raw(process.parse().expect("a number")).expect("a process");
+    kill_process(process, Signal::STOP).expect("it is ours");
+    let ran = proxy.setup.command(&["expel", ANNA.0]);
+    kill_process(process, Signal::CONT).expect("it is ours");
+    assert!(ran.text.contains("does not answer"), "{}", ran.text);
+    assert_eq!(anna.rest().expect("its end"), b"");
 }
 
 #[test]

@@ -14,15 +14,14 @@ use std::time::Duration;
 
 use crate::gate::buckets::credit::{Credit, UNTIL_A_LOGIN};
 use crate::gate::buckets::key::{BucketKey, Key};
-use crate::gate::buckets::level::BucketLevel;
 use crate::gate::buckets::limit::{Limit, Taken};
 use crate::gate::buckets::quota::KeptPart;
-use crate::gate::buckets::shared::SharedBucket;
 use crate::gate::buckets::slice::SliceId;
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
 use crate::gate::buckets::spending::Spending;
 use crate::gate::buckets::strike_count::{StrikeRule, Strikes};
 use crate::gate::buckets::table::{Table, seconds};
+use crate::gate::buckets::{level::BucketLevel, shared::SharedBucket};
 use crate::gate::request::change::Change;
 use crate::moment::Moment;
 

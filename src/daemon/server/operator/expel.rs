@@ -12,6 +12,7 @@ use super::own::OwnAddresses;
 use super::{Operator, present, read_place, read_subject, values};
 use crate::admin::message::{BATCH, Response};
 use crate::report::record::Forgotten;
+use crate::server::predecessors::EndedSessions;
 use crate::session::registry::Whose;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::change::{Change, Expulsion, Fact};
@@ -38,12 +39,13 @@ impl Operator {
         let logged_in = self.end_barred().await;
         let kept = self.disk_has(changes).await;
         let left = self.left_of(subject).await;
-        let sessions = logged_in + pending.saturating_sub(left);
+        let sessions = logged_in.sessions + pending.saturating_sub(left);
         let ended = Response::Ended {
             message: format!(
-                "{subject} is banned until {}; {}",
+                "{subject} is banned until {}; {}{}",
                 values::time(until, self.clock()),
-                ended(sessions, left)
+                ended(sessions, left),
+                logged_in.remark()
             ),
             sessions: sessions as u64,
             networks: 0,
@@ -76,7 +78,7 @@ impl Operator {
         let kept = self.disk_has(changes).await;
         let imported = Response::BansImported {
             banned,
-            sessions: logged_in as u64,
+            sessions: logged_in.sessions as u64,
             refused,
         };
         Ok(present::kept(imported, kept))
@@ -105,16 +107,18 @@ impl Operator {
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let whose = Expulsion::User(self.gate().user_id(&user), network);
         changes.push(Change::here(now, Fact::Expelled(whose)));
-        let sessions = self.end(whose.into()).await;
+        let ended_now = self.end(whose.into()).await;
+        let sessions = ended_now.sessions;
         let kept = self.disk_has(changes).await;
-        if !is_known && sessions == 0 {
+        if !is_known && ended_now == EndedSessions::default() {
             return Ok(present::kept(self.unknown(&user, ""), kept));
         }
         let ended = Response::Ended {
             message: format!(
-                "{user}: {}; {}",
+                "{user}: {}; {}{}",
                 ended(sessions, 0),
-                forgotten(networks, network)
+                forgotten(networks, network),
+                ended_now.remark()
             ),
             sessions: sessions as u64,
             networks: networks as u64,
@@ -191,24 +195,22 @@ impl Operator {
     }
 
     /// Ends the logged-in sessions of all that are banned by hand, in whichever process.
-    pub(in crate::server) async fn end_barred(&self) -> usize {
-        let services = &self.context.services;
-        let bars = |client| services.judging.bars(client);
-        let left_over = self.context.predecessors.end(|_, client| bars(client));
-        services.registry.expel_barred(bars) + left_over.await
+    pub(in crate::server) async fn end_barred(&self) -> EndedSessions {
+        self.context.end_barred().await
     }
 
     /// Ends logged-in sessions, in whichever process.
-    pub(in crate::server) async fn end(&self, whose: Whose) -> usize {
+    pub(in crate::server) async fn end(&self, whose: Whose) -> EndedSessions {
         let own = self.context.services.registry.expel(whose);
-        let meant = |user, client| whose.is(Some(user), client);
-        own + self.context.predecessors.end(meant).await
+        let meant = move |user, client| whose.is(Some(user), client);
+        self.context.predecessors.end(meant).await.and(own)
     }
 
     async fn expel_place(&self, subject: Subject, now: Moment) -> Response {
         let pending = self.context.admission.pending_of(subject);
         let whose = Expulsion::Place(subject);
-        let sessions = self.end(whose.into()).await + pending;
+        let ended_now = self.end(whose.into()).await;
+        let sessions = ended_now.sessions + pending;
         let expelled = Change::here(now, Fact::Expelled(whose));
         // For the other machines; nothing that a disk would have to keep.
         self.context
@@ -219,8 +221,9 @@ impl Operator {
             .await;
         Response::Ended {
             message: format!(
-                "{subject}: {}; it may come back at once: `gatepost bans add {subject}` keeps it out",
-                ended(sessions, 0)
+                "{subject}: {}; it may come back at once: `gatepost bans add {subject}` keeps it out{}",
+                ended(sessions, 0),
+                ended_now.remark()
             ),
             sessions: sessions as u64,
             networks: 0,
