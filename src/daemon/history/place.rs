@@ -108,6 +108,12 @@ impl HistoryPlace {
         Some((found.st_dev, found.st_ino))
     }
 
+    /// Removes the index of WAL, which a killed earlier version left. With the owner's rights.
+    pub(super) fn remove_index(&self) {
+        // Where it stays it is in nobody's way.
+        let _ = unlinkat(&self.handle, format!("{NAME}-shm"), AtFlags::empty());
+    }
+
     /// Renames the file to `to`, over what was put aside before, with what is beside it. Where it is now.
     ///
     /// # Errors

@@ -58,7 +58,8 @@ fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_lo
 }
 
 #[test]
-fn a_device_that_came_back_after_its_users_trust_was_revoked_stays_through_two_restarts_after_ten_days() {
+fn a_device_that_came_back_after_its_users_trust_was_revoked_stays_through_two_restarts_after_ten_days()
+ {
     let anna = UserId(1);
     let login = DeviceLogin {
         user: anna,
