@@ -249,6 +249,10 @@ impl Historian {
         let Some((place, database)) = &mut self.open else {
             return;
         };
+        // Something else has its place: the next write puts that aside.
+        if place.check().is_err() {
+            return;
+        }
         let done = place.act(|| work(database));
         self.tell(done);
     }

@@ -263,6 +263,7 @@ impl HistoryReader {
         if place.identity().is_none() {
             return Ok(Vec::new());
         }
+        place.check()?;
         // For writing: what a killed process has begun is rolled back by who comes first.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NOFOLLOW

@@ -143,13 +143,17 @@ fn a_disk_without_room_for_the_history_stops_nobody() {
     let mail = Mail::start();
     let mut proxy = Setup::before(&mail).start();
     assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
-    proxy.restart();
-    // Something that can be neither opened nor put aside stands where the write-ahead log would.
+    proxy.terminate();
+    proxy.ends_well();
+    // Something that can be neither opened nor put aside stands where the journal would.
     let state = proxy.setup.folder().join("state");
-    let beside = state.join("history.db-wal");
-    std::fs::create_dir(&beside).expect("its place is free after a stop");
-    std::fs::write(beside.join("full"), "").expect("a file");
-    proxy.restart();
+    let _ = std::fs::remove_file(state.join("history.db-journal"));
+    for name in ["history.db-journal", "history.db.damaged-journal"] {
+        let directory = state.join(name);
+        std::fs::create_dir(&directory).expect("its place is free");
+        std::fs::write(directory.join("full"), "").expect("a file");
+    }
+    proxy.start_again();
     assert_eq!(log_in(&proxy, 66, BERT), Some(235));
     proxy.log().find("it is told", |event| {
         event.message().contains("the history") && event.message().contains("is not kept")

@@ -16,11 +16,16 @@ impl Historian {
     pub(super) fn be_open(&mut self) -> Result<(), HistoryFault> {
         if let Some((place, database)) = &self.open
             && database.is_in_place(place)
+            && place.check().is_ok()
         {
             return Ok(());
         }
         self.open = None;
         let place = HistoryPlace::open(&self.settings.directory)?;
+        for path in place.clear()? {
+            let path = path.display();
+            error!(%path, "what stood beside the history is put aside: it is no regular file");
+        }
         let mut opened = Database::open(&place);
         if let Err(fault) = &opened
             && let Some(to) = fault.name_aside()
