@@ -65,6 +65,8 @@ pub struct Historian {
     /// What is neither a decision nor a count, on its way to the disk.
     waiting: Vec<(Moment, RecordedEvent)>,
     pub(in crate::history) open: Option<(HistoryPlace, Database)>,
+    /// Whether what an earlier process left is taken over.
+    is_taken_over: bool,
     /// Why the disk takes nothing, as it was told.
     pub(in crate::history) fault: Option<String>,
     /// Writes in a row that found somebody reading.
@@ -105,6 +107,7 @@ impl Historian {
             tally: HistoryTally::beginning(Clock::wall()),
             waiting: Vec::new(),
             open: None,
+            is_taken_over: false,
             fault: None,
             busy: 0,
             rounds: 0,
@@ -115,8 +118,9 @@ impl Historian {
 
     /// Keeps it until [`RecordedEvent::Stop`], on this thread.
     pub fn run(mut self) {
-        if self.settings.keep.is_none() {
-            self.remove();
+        match self.settings.keep {
+            None => self.remove(),
+            Some(_) => self.take_over(),
         }
         loop {
             match self.records.recv_timeout(ROUND) {
@@ -140,6 +144,7 @@ impl Historian {
             self.write(WhichRows::All, now);
         }
         self.turn(now);
+        self.tend(|database| Ok(statements::end_outages(&database.connection, now)?));
     }
 
     /// Takes what has come meanwhile; false: the end.

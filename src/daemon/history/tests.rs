@@ -29,6 +29,7 @@ mod file;
 mod flood;
 mod found;
 mod listed;
+mod outages;
 mod programs;
 mod room;
 

@@ -5,8 +5,10 @@
 use tracing::{error, info, warn};
 
 use super::Historian;
+use crate::clock::Clock;
 use crate::history::database::{Database, HistoryFault};
 use crate::history::place::{HistoryPlace, NAME};
+use crate::history::statements;
 
 /// Writes in a row that may find somebody reading before it is a fault: a minute and a half, with the waits.
 const PATIENCE: u32 = 30;
@@ -33,8 +35,25 @@ impl Historian {
             put_aside(&place, &to, fault)?;
             opened = Database::open(&place);
         }
-        self.open = Some((place, opened?));
+        let database = opened?;
+        if !self.is_taken_over {
+            place.act(|| {
+                statements::end_left_outages(&database.connection, Clock::wall())
+                    .map_err(HistoryFault::from)
+            })?;
+            self.is_taken_over = true;
+        }
+        self.open = Some((place, database));
         Ok(())
+    }
+
+    /// Takes over what an earlier process left, where there is something.
+    pub(super) fn take_over(&mut self) {
+        let place = HistoryPlace::open(&self.settings.directory);
+        if place.is_ok_and(|place| place.identity().is_some()) {
+            let done = self.be_open();
+            self.tell(done);
+        }
     }
 
     /// Tells what the disk makes of it, once; what is damaged is put aside at the next opening. Who reads ends some time:
