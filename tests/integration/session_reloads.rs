@@ -44,7 +44,7 @@ fn descriptors(proxy: &Proxy) -> usize {
 fn has_history(proxy: &Proxy) -> bool {
     let open = fs::read_dir(format!("/proc/{}/fd", proxy.id())).expect("it runs");
     let mut files = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    files.any(|file| file.ends_with("history.db-wal"))
+    files.any(|file| file.ends_with("history.db"))
 }
 
 /// A mail, each of whose steps fails the test if it fails.

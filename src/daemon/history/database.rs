@@ -1,7 +1,8 @@
 //! database - the file of the history, opened, written to and put aside
 //!
-//! WAL, so that readers and the writer do not wait for each other; synced at checkpoints only: a crash of the machine
-//! costs the last minutes, one of the process nothing.
+//! A rollback journal, not WAL: of that SQLite maps `history.db-shm`, and who touches a hole of a mapped file on a full
+//! disk gets SIGBUS, which ends all sessions. So readers and the writer wait for each other, each with a bound, and what
+//! is written is synced: a crash of the machine or the process costs what was not committed. A file in WAL is taken over.
 //! Not here: what goes when there is too much (`prune`), reading (`reader`), what is written when (`historian`).
 
 use std::io;
@@ -10,14 +11,14 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 use super::place::{DAMAGED, HistoryPlace, NAME, OF_VERSION};
-use super::schema::{
-    APPLICATION, HAS_LABELS, LABELS, LATER_TABLES, LOG, PAGE, PAGES, TABLES, VERSION,
-};
+use super::schema::{APPLICATION, HAS_LABELS, LABELS, LATER_TABLES, PAGE, PAGES, TABLES, VERSION};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
-/// How long one of our connections waits for another's lock.
-pub(super) const BUSY: Duration = Duration::from_secs(2);
+/// How long the writer waits for readers. Those wait longer: while it waits none begins to read, and a reader that has waited
+/// that long shall have its turn.
+const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY_READER: Duration = Duration::from_secs(5);
 
 /// Why something is not kept, or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,14 @@ impl HistoryFault {
         };
         fault.sqlite_error_code() == Some(ErrorCode::DiskFull)
     }
+
+    /// Whether somebody reads, or writes, for longer than was waited.
+    pub(super) fn is_busy(&self) -> bool {
+        let Self::Sqlite(fault) = self else {
+            return false;
+        };
+        fault.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+    }
 }
 
 /// The file, open for writing. Every use is with its owner's rights (`HistoryPlace::act`).
@@ -90,8 +99,10 @@ impl Database {
         place.act(|| {
             let connection = Connection::open_with_flags(place.file(), flags)?;
             connection.busy_timeout(BUSY)?;
+            map_nothing(&connection)?;
             check(&connection)?;
             settle(&connection)?;
+            place.remove_index();
             Ok(Self {
                 connection,
                 identity: place.identity(),
@@ -120,6 +131,26 @@ impl Database {
     }
 }
 
+/// Keeps a connection from mapping a file, one in WAL too: with its lock held, SQLite has the index of WAL in its own memory.
+///
+/// # Errors
+///
+/// What SQLite says.
+pub(super) fn map_nothing(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    connection.execute_batch("PRAGMA mmap_size = 0")
+}
+
+/// Leaves WAL where an earlier version wrote it, and lets go of the lock.
+fn leave_wal(connection: &Connection) -> Result<(), HistoryFault> {
+    let answer = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
+    if answer("PRAGMA journal_mode = TRUNCATE")? != "truncate" {
+        return Err(io::Error::other("it is in WAL, and stays so").into());
+    }
+    answer("PRAGMA locking_mode = NORMAL")?;
+    Ok(())
+}
+
 /// Whether it is a history of this version, and whole; or empty.
 fn check(connection: &Connection) -> Result<(), HistoryFault> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
@@ -146,17 +177,11 @@ fn check(connection: &Connection) -> Result<(), HistoryFault> {
 fn settle(connection: &Connection) -> Result<(), HistoryFault> {
     let set = |name, value: i64| connection.pragma_update(None, name, value);
     set("page_size", PAGE.cast_signed())?;
-    // It answers with the mode.
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    leave_wal(connection)?;
     set("synchronous", 1)?;
     set("cache_size", -128)?;
     set("secure_delete", 1)?;
     connection.query_row(&format!("PRAGMA max_page_count = {PAGES}"), [], |_| Ok(()))?;
-    connection.query_row(
-        &format!("PRAGMA journal_size_limit = {LOG}"),
-        [],
-        |_| Ok(()),
-    )?;
     let is_new = "SELECT count(*) = 0 FROM sqlite_schema";
     if connection.query_row(is_new, [], |row| row.get::<_, bool>(0))? {
         connection.execute_batch(&format!("BEGIN; {TABLES} COMMIT;"))?;

@@ -9,13 +9,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use super::HistorySettings;
 use super::database::{Database, HistoryFault};
 use super::detector::Detector;
 use super::listed::ListedAccounts;
-use super::place::{HistoryPlace, NAME};
+use super::place::HistoryPlace;
 use super::prune;
 use super::statements;
 use super::tally::{HistoryTally, TransactionEnd, WhichRows};
@@ -28,6 +28,7 @@ use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
 mod listing;
+mod opening;
 mod waiting;
 
 use waiting::may_wait;
@@ -64,10 +65,14 @@ pub struct Historian {
     /// What is neither a decision nor a count, on its way to the disk.
     waiting: Vec<(Moment, RecordedEvent)>,
     pub(in crate::history) open: Option<(HistoryPlace, Database)>,
+    /// Whether what an earlier process left is taken over.
+    is_taken_over: bool,
     /// Why the disk takes nothing, as it was told.
     pub(in crate::history) fault: Option<String>,
+    /// Writes in a row that found somebody reading.
+    pub(in crate::history) busy: u32,
     rounds: u32,
-    /// When the last round was.
+    /// When the last round was over.
     last: Moment,
     pub(in crate::history) steadiness: WallSteadiness,
 }
@@ -102,7 +107,9 @@ impl Historian {
             tally: HistoryTally::beginning(Clock::wall()),
             waiting: Vec::new(),
             open: None,
+            is_taken_over: false,
             fault: None,
+            busy: 0,
             rounds: 0,
             last: clock.now(),
             steadiness: WallSteadiness::new(clock.now(), Clock::wall()),
@@ -111,8 +118,9 @@ impl Historian {
 
     /// Keeps it until [`RecordedEvent::Stop`], on this thread.
     pub fn run(mut self) {
-        if self.settings.keep.is_none() {
-            self.remove();
+        match self.settings.keep {
+            None => self.remove(),
+            Some(_) => self.take_over(),
         }
         loop {
             match self.records.recv_timeout(ROUND) {
@@ -124,15 +132,19 @@ impl Historian {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let now = self.clock.now();
-            if now.since(self.last) >= ROUND {
-                self.last = now;
+            if self.clock.now().since(self.last) >= ROUND {
                 self.round();
+                // From its end: who waited to read meanwhile has a second to begin.
+                self.last = self.clock.now();
             }
         }
         let now = Clock::wall();
         self.write(WhichRows::All, now);
+        if self.busy > 0 {
+            self.write(WhichRows::All, now);
+        }
         self.turn(now);
+        self.tend(|database| Ok(statements::end_outages(&database.connection, now)?));
     }
 
     /// Takes what has come meanwhile; false: the end.
@@ -242,6 +254,10 @@ impl Historian {
         let Some((place, database)) = &mut self.open else {
             return;
         };
+        // Something else has its place: the next write puts that aside.
+        if place.check().is_err() {
+            return;
+        }
         let done = place.act(|| work(database));
         self.tell(done);
     }
@@ -305,50 +321,6 @@ impl Historian {
         written
     }
 
-    /// Opens the file where it is not open, or is no more what its name leads to.
-    fn be_open(&mut self) -> Result<(), HistoryFault> {
-        if let Some((place, database)) = &self.open
-            && database.is_in_place(place)
-        {
-            return Ok(());
-        }
-        self.open = None;
-        let place = HistoryPlace::open(&self.settings.directory)?;
-        let mut opened = Database::open(&place);
-        if let Err(fault) = &opened
-            && let Some(to) = fault.name_aside()
-        {
-            put_aside(&place, &to, fault)?;
-            opened = Database::open(&place);
-        }
-        self.open = Some((place, opened?));
-        Ok(())
-    }
-
-    /// Tells what the disk makes of it, once; what is damaged is put aside at the next opening.
-    fn tell(&mut self, done: Result<(), HistoryFault>) {
-        match done {
-            Ok(()) => {
-                self.written.set_fault(None);
-                if self.fault.take().is_some() {
-                    info!("the history is being kept again");
-                }
-            }
-            Err(fault) => {
-                self.open = None;
-                let told = fault.to_string();
-                if self.fault.as_ref() != Some(&told) {
-                    error!(
-                        "the history ({NAME}) is not kept: {told}. The service goes on; what happens meanwhile is \
-                         not in `gatepost report` and `explain`"
-                    );
-                }
-                self.written.set_fault(Some(told.clone()));
-                self.fault = Some(told);
-            }
-        }
-    }
-
     fn forget(&mut self, forgotten: Forgotten) -> Result<u64, HistoryFault> {
         if let (Some(listed), None) = (&mut self.listed, forgotten.network) {
             listed.forget(forgotten.user.code());
@@ -370,27 +342,4 @@ impl Historian {
         };
         place.act(|| prune::forget(&database.connection, forgotten))
     }
-
-    /// Nothing is kept: what was, goes.
-    fn remove(&self) {
-        let removed = HistoryPlace::open(&self.settings.directory).and_then(|place| place.remove());
-        match removed {
-            Ok(true) => info!("the history is removed: [history] keep is 0"),
-            Ok(false) => {}
-            Err(fault) => warn!("the history cannot be removed: {fault}"),
-        }
-    }
-}
-
-/// Puts a file aside that will not get better by itself.
-fn put_aside(place: &HistoryPlace, to: &str, fault: &HistoryFault) -> Result<(), HistoryFault> {
-    let kept = place.put_aside(to)?;
-    let path = kept.display();
-    match fault {
-        HistoryFault::Newer(_) => warn!(%path, "the history is put aside: {fault}"),
-        _ => {
-            error!(%path, "the history is damaged, and put aside: {fault}. A new one is begun");
-        }
-    }
-    Ok(())
 }

@@ -72,6 +72,55 @@ impl HistoryPlace {
         self.owner.act(|| Ok(work()))?
     }
 
+    /// Puts aside what stands beside the file under a name of SQLite's and is no regular file: it would open a FIFO and
+    /// wait. Where it is now.
+    ///
+    /// # Errors
+    ///
+    /// When it may not be renamed.
+    pub(super) fn clear(&self) -> io::Result<Vec<PathBuf>> {
+        self.owner.act(|| {
+            let at = self.handle.as_fd();
+            let mut moved = Vec::new();
+            for end in BESIDE {
+                let name = format!("{NAME}{end}");
+                if self.is_foreign(&name)? {
+                    let to = format!("{NAME}{DAMAGED}{end}");
+                    renameat(at, name, at, &to)?;
+                    moved.push(self.path.join(to));
+                }
+            }
+            Ok(moved)
+        })
+    }
+
+    /// Sees that the file and what is beside it are regular files, as far as they are there.
+    ///
+    /// # Errors
+    ///
+    /// Which is not.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.owner.act(|| {
+            for end in [""].into_iter().chain(BESIDE) {
+                let name = format!("{NAME}{end}");
+                if self.is_foreign(&name)? {
+                    let told = format!("{name} is no regular file");
+                    return Err(io::Error::new(ErrorKind::InvalidInput, told));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether something that is no regular file has this name.
+    fn is_foreign(&self, name: &str) -> io::Result<bool> {
+        match statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(!FileType::from_raw_mode(found.st_mode).is_file()),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Sees that the file is one, ours alone; makes an empty one where there is none.
     ///
     /// # Errors
@@ -108,6 +157,12 @@ impl HistoryPlace {
         Some((found.st_dev, found.st_ino))
     }
 
+    /// Removes the index of WAL, which a killed earlier version left. With the owner's rights.
+    pub(super) fn remove_index(&self) {
+        // Where it stays it is in nobody's way.
+        let _ = unlinkat(&self.handle, format!("{NAME}-shm"), AtFlags::empty());
+    }
+
     /// Renames the file to `to`, over what was put aside before, with what is beside it. Where it is now.
     ///
     /// # Errors
@@ -140,8 +195,13 @@ impl HistoryPlace {
                 let at = self.handle.as_fd();
                 let found = statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 let written = u64::try_from(found.st_mtime).unwrap_or_default();
-                if Moment::from_seconds(written) < before {
-                    unlinkat(at, name, AtFlags::empty())?;
+                if Moment::from_seconds(written) >= before {
+                    continue;
+                }
+                match FileType::from_raw_mode(found.st_mode).is_dir() {
+                    // What somebody has put into it is not ours to remove.
+                    true => drop(unlinkat(at, name, AtFlags::REMOVEDIR)),
+                    false => unlinkat(at, name, AtFlags::empty())?,
                 }
             }
             Ok(())

@@ -124,7 +124,7 @@ pub(super) fn range(network: NetworkKey) -> ([u8; 16], [u8; 16]) {
     (first, last)
 }
 
-/// Forgets a user: every row, or those of one network. The octets are overwritten, and the write-ahead log is emptied.
+/// Forgets a user: every row, or those of one network. The octets are overwritten (`secure_delete`), and the journal is emptied.
 ///
 /// # Errors
 ///
@@ -144,7 +144,5 @@ pub(super) fn forget(connection: &Connection, forgotten: Forgotten) -> Result<u6
             decisions + users + listed
         }
     };
-    // A reader may hold it: then it is emptied later.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(rows as u64)
 }

@@ -13,7 +13,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Params, Row, params, params_from_iter};
 
 use super::HistorySettings;
-use super::database::{BUSY, HistoryFault, limit, octets, seconds};
+use super::database::{BUSY_READER, HistoryFault, limit, map_nothing, octets, seconds};
 use super::place::HistoryPlace;
 use super::prune::range;
 use super::written::WrittenTotals;
@@ -250,7 +250,7 @@ impl HistoryReader {
         })
     }
 
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         question: &str,
         values: impl Params,
@@ -263,12 +263,16 @@ impl HistoryReader {
         if place.identity().is_none() {
             return Ok(Vec::new());
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        place.check()?;
+        // For writing: what a killed process has begun is rolled back by who comes first.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         place.act(|| {
             let connection = Connection::open_with_flags(place.file(), flags)?;
-            connection.busy_timeout(BUSY)?;
+            connection.busy_timeout(BUSY_READER)?;
+            map_nothing(&connection)?;
+            connection.execute_batch("PRAGMA query_only = 1")?;
             let is_empty = "SELECT count(*) = 0 FROM sqlite_schema";
             if connection.query_row(is_empty, [], |row| row.get(0))? {
                 return Ok(Vec::new());

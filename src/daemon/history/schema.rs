@@ -16,9 +16,6 @@ pub(super) const PAGE: u64 = 4096;
 /// Pages of the file: 64 MiB.
 pub(super) const PAGES: u64 = 16_384;
 
-/// Octets of the write-ahead log that stay when it was written over.
-pub(super) const LOG: u64 = 4 << 20;
-
 /// The tables.
 pub(super) const TABLES: &str = "
 CREATE TABLE decisions (

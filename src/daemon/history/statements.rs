@@ -2,7 +2,7 @@
 //!
 //! Not here: transactions (`database`), when (`historian`), what goes again (`prune`).
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::database::{number, octets, seconds};
 use super::row::TallyRow;
@@ -145,6 +145,13 @@ pub(super) fn put_event(
             Ok(())
         }
         RecordedEvent::Outage(outage) => put_outage(transaction, at, outage),
+        RecordedEvent::BackendGone(backend) => {
+            let end = "UPDATE outages SET ended = ?2 WHERE backend = ?1 AND ended IS NULL";
+            transaction
+                .prepare_cached(end)?
+                .execute(params![backend, seconds(at)])?;
+            Ok(())
+        }
         RecordedEvent::Act(did) => {
             let act = "INSERT INTO acts (at, did) VALUES (?, ?)";
             transaction
@@ -224,5 +231,34 @@ fn put_outage(
             .prepare_cached(new)?
             .execute(params![backend, why, seconds(at)])?;
     }
+    Ok(())
+}
+
+/// Ends the outages that go on: nobody looks any more.
+///
+/// # Errors
+///
+/// What SQLite says.
+pub(super) fn end_outages(connection: &Connection, at: Moment) -> Result<(), rusqlite::Error> {
+    let end = "UPDATE outages SET ended = max(began, ?1) WHERE ended IS NULL";
+    connection.execute(end, [seconds(at)])?;
+    Ok(())
+}
+
+/// Ends the outages that an earlier process left: when the last thing was that is known of it.
+///
+/// # Errors
+///
+/// What SQLite says.
+pub(super) fn end_left_outages(
+    connection: &Connection,
+    now: Moment,
+) -> Result<(), rusqlite::Error> {
+    // What a clock that was ahead has dated says nothing.
+    let end = "UPDATE outages SET ended = max(began, coalesce((SELECT max(at) FROM (\
+               SELECT last AS at FROM decisions UNION ALL SELECT at FROM acts UNION ALL SELECT hour FROM hours \
+               UNION ALL SELECT began FROM bans UNION ALL SELECT began FROM outages \
+               UNION ALL SELECT ended FROM outages) WHERE at <= ?1), began)) WHERE ended IS NULL";
+    connection.execute(end, [seconds(now)])?;
     Ok(())
 }

@@ -22,11 +22,14 @@ use gatepost_core::gate::request::settings::{GateSettings, Mode};
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
 
+mod beside;
+mod busy;
 mod clock_set;
 mod file;
 mod flood;
 mod found;
 mod listed;
+mod outages;
 mod programs;
 mod room;
 

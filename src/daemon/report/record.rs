@@ -67,6 +67,8 @@ pub enum RecordedEvent {
     BanEnded(Subject),
     /// Logins stopped working, or work again.
     Outage(OutageRecord),
+    /// The backend with this address is in the config no more.
+    BackendGone(String),
     /// The password of an account is on the owner's list, or is no more.
     Listed(ListedRecord),
     /// Something else that an operator wants to be told.

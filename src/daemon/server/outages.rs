@@ -14,9 +14,18 @@ pub(in crate::server) struct OutageWatch(HashMap<String, bool>);
 
 impl OutageWatch {
     /// Tells what has changed since the last look. The first time each is told, for an earlier process may have ended in
-    /// an outage.
+    /// an outage. An outage of a backend that has left the config is over: nobody looks any more.
     pub(in crate::server) fn look(&mut self, upstream: &Upstream, judging: &Judging) {
-        for (address, usability) in upstream.usability() {
+        let found: Vec<_> = upstream.usability().into_iter().collect();
+        self.0.retain(|backend, is_usable| {
+            let stays = found.iter().any(|(one, _)| one.to_string() == *backend);
+            if !stays && !*is_usable {
+                let event = RecordedEvent::BackendGone(backend.clone());
+                judging.recorder.tell(judging.clock.now(), event);
+            }
+            stays
+        });
+        for (address, usability) in found {
             let (is_usable, why) = match usability {
                 Usability::Unknown => continue,
                 Usability::Usable { .. } => (true, None),

@@ -10,30 +10,45 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::kit::client::{auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Impostor};
+use crate::kit::mail::ANNA;
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::{program, wait};
 
 /// Mounts a disk of 256 KiB at its first argument, then becomes the rest.
 const SMALL_DISK: &str = "mount -t tmpfs -o size=256k,mode=700 none \"$0\" && exec \"$@\"";
 
+/// The same with one of 4 MB in a file beside it: of a file that was lengthened, ext4 with blocks of 1 KiB has given room to
+/// a quarter at most, and who writes to the rest through a map of it needs room.
+const SMALL_BLOCKS: &str = "test -e \"$0.ext4\" || mkfs.ext4 -q -b 1024 \"$0.ext4\" 4M && \
+                            mount -o loop \"$0.ext4\" \"$0\" && chmod 700 \"$0\" && exec \"$@\"";
+
 fn on_a_small_disk() -> (Proxy, PathBuf) {
-    let impostor = Impostor::start(Conduct::Honest);
-    let setup = Setup::new(&impostor.address().to_string());
+    on_a_disk(SMALL_DISK, &Impostor::start(Conduct::Honest))
+}
+
+fn on_a_disk(mounted: &str, impostor: &Impostor) -> (Proxy, PathBuf) {
+    let setup = Setup::new(&impostor.address().to_string()).with("upstream.announce", "none");
     let state = setup.folder().join("state");
     fs::create_dir(&state).unwrap();
     let at = state.display().to_string();
     let proxy = setup
-        .under(&["unshare", "--mount", "sh", "-c", SMALL_DISK, &at])
+        .under(&["unshare", "--mount", "sh", "-c", mounted, &at])
         .start();
-    // As the process sees it.
-    let seen = format!("/proc/{}/root{at}", proxy.id());
-    (proxy, seen.into())
+    let seen = seen_by(&proxy);
+    (proxy, seen)
+}
+
+/// The state directory, as the process sees it.
+fn seen_by(proxy: &Proxy) -> PathBuf {
+    let state = proxy.setup.folder().join("state");
+    format!("/proc/{}/root{}", proxy.id(), state.display()).into()
 }
 
 fn fill(state: &Path) -> PathBuf {
     let filler = state.join("mail");
-    let full = fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
+    let full = fs::write(&filler, vec![0; 1 << 23]).unwrap_err();
     assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     filler
 }
@@ -123,6 +138,46 @@ fn a_ban_that_a_full_disk_did_not_take_is_not_said_to_be_kept_and_is_kept_when_t
     for address in [refused.as_str(), "198.51.100.1", "198.51.100.2"] {
         assert!(bans.contains(address), "{address} is missing:\n{bans}");
     }
+}
+
+/// Names of files that it has mapped.
+#[track_caller]
+fn mapped(proxy: &Proxy) -> String {
+    fs::read_to_string(format!("/proc/{}/maps", proxy.id())).unwrap()
+}
+
+#[test]
+fn a_full_disk_ends_no_session_for_no_file_of_the_state_is_mapped() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let (mut proxy, state) = on_a_disk(SMALL_BLOCKS, &impostor);
+    let ran = proxy.setup.command(&["bans", "add", "192.0.2.1"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.text);
+    wait::until("the history is begun", || {
+        state.join("history.db").exists() && proxy.ask(&["report"]).contains("192.0.2.1")
+    });
+    let maps = mapped(&proxy);
+    fill(&state);
+    proxy.restart();
+    let mut held = proxy.client(loopback(96, 1));
+    held.greet();
+    held.expect(&auth_plain(ANNA), 235);
+    fill(&seen_by(&proxy));
+    for number in 2..12 {
+        let address = format!("192.0.2.{number}");
+        for words in [
+            &["bans", "add", &address][..],
+            &["explain", &address],
+            &["report"],
+        ] {
+            proxy.setup.command(words);
+        }
+        proxy.log_in(loopback(97, number), ANNA);
+        held.expect("NOOP", 250);
+    }
+    held.expect("QUIT", 221);
+    proxy.terminate();
+    proxy.ends_well();
+    assert!(!maps.contains("/history.db"), "{maps}");
 }
 
 #[test]

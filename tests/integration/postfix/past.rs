@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::kit::client::loopback;
+use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::{ANNA, BERT, Mail, User};
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
@@ -139,17 +140,57 @@ fn a_postfix_that_was_away_is_in_the_report() {
 }
 
 #[test]
+fn an_outage_of_a_backend_that_left_the_config_is_over() {
+    let impostor = Impostor::start(Conduct::Honest);
+    // Nobody listens there.
+    let mut setup = Setup::new("127.0.0.1:1");
+    setup.set("upstream.announce", "none");
+    let mut proxy = setup.start();
+    let outages = |proxy: &Proxy| report(proxy)["outages"].clone();
+    let goes_on = |proxy: &Proxy, number: usize| {
+        wait::until("the outage is kept", || {
+            let found = outages(proxy);
+            found[0]["ended"].is_null() && found[number - 1]["why"].is_string()
+        });
+    };
+    let is_over = |proxy: &Proxy, number: usize| {
+        wait::until("its end is kept", || {
+            let found = outages(proxy);
+            let mut ended = (0..number).map(|one| &found[one]["ended"]);
+            ended.all(Value::is_string)
+        });
+    };
+    goes_on(&proxy, 1);
+    let address = |address: String| toml::Value::Array(vec![address.into()]);
+    let here = address(impostor.address().to_string());
+    proxy.setup.set("upstream.addresses", here.clone());
+    proxy.reload();
+    is_over(&proxy, 1);
+    let nowhere = address("127.0.0.2:1".to_owned());
+    proxy.setup.set("upstream.addresses", nowhere);
+    proxy.reload();
+    goes_on(&proxy, 2);
+    proxy.setup.set("upstream.addresses", here);
+    proxy.kill_and_start();
+    is_over(&proxy, 2);
+}
+
+#[test]
 fn a_disk_without_room_for_the_history_stops_nobody() {
     let mail = Mail::start();
     let mut proxy = Setup::before(&mail).start();
     assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
-    proxy.restart();
-    // Something that can be neither opened nor put aside stands where the write-ahead log would.
+    proxy.terminate();
+    proxy.ends_well();
+    // Something that can be neither opened nor put aside stands where the journal would.
     let state = proxy.setup.folder().join("state");
-    let beside = state.join("history.db-wal");
-    std::fs::create_dir(&beside).expect("its place is free after a stop");
-    std::fs::write(beside.join("full"), "").expect("a file");
-    proxy.restart();
+    let _ = std::fs::remove_file(state.join("history.db-journal"));
+    for name in ["history.db-journal", "history.db.damaged-journal"] {
+        let directory = state.join(name);
+        std::fs::create_dir(&directory).expect("its place is free");
+        std::fs::write(directory.join("full"), "").expect("a file");
+    }
+    proxy.start_again();
     assert_eq!(log_in(&proxy, 66, BERT), Some(235));
     proxy.log().find("it is told", |event| {
         event.message().contains("the history") && event.message().contains("is not kept")

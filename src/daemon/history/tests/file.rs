@@ -48,7 +48,6 @@ fn one_damaged_page_is_found_at_the_next_start() {
     let Kept {
         folder, historian, ..
     } = kept;
-    // The last connection brings all to the file.
     drop(historian);
     let path = folder.path().join("history.db");
     let mut octets = std::fs::read(&path).unwrap();
@@ -73,7 +72,7 @@ fn the_file_is_ours_alone_and_no_link_is_followed() {
     kept.write();
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(kept.decisions(DecisionsOf::Everybody).len(), 1);
-    for name in ["history.db", "history.db-wal", "history.db-shm"] {
+    for name in ["history.db", "history.db-journal"] {
         let found = std::fs::symlink_metadata(kept.path(name)).unwrap();
         assert!(found.is_file(), "{name}");
         assert_eq!(found.mode() & 0o777, 0o600, "{name}");
@@ -95,7 +94,7 @@ fn a_file_that_was_removed_is_made_anew() {
     let alice = kept.user("alice", Some(Trust::Familiar));
     kept.attempt("203.0.113.7", alice.clone(), AttemptVerdict::Refuse);
     kept.write();
-    for name in ["history.db", "history.db-wal", "history.db-shm"] {
+    for name in ["history.db", "history.db-journal"] {
         std::fs::remove_file(kept.path(name)).unwrap();
     }
     kept.attempt("203.0.113.8", alice, AttemptVerdict::Refuse);

@@ -178,7 +178,7 @@ fn a_user_is_forgotten_in_a_network_or_everywhere_and_the_octets_go_too() {
         1,
         "bob's stays"
     );
-    for name in ["history.db", "history.db-wal"] {
+    for name in ["history.db", "history.db-journal"] {
         let octets = std::fs::read(kept.path(name)).unwrap_or_default();
         let found = octets
             .windows(18)
