@@ -141,7 +141,7 @@ impl Connections {
                 self.evicting -= 1;
                 return;
             }
-            EntryState::Replaced => self.pending.left(entry.client.network()),
+            EntryState::Replaced => self.pending.left(entry.client),
             EntryState::Queued => self.forget(entry),
             EntryState::Kept => {}
         }
@@ -153,7 +153,7 @@ impl Connections {
         match entry.state() {
             EntryState::Kept => {}
             EntryState::Queued => self.forget(entry),
-            EntryState::Replaced => self.pending.left(entry.client.network()),
+            EntryState::Replaced => self.pending.left(entry.client),
             EntryState::Evicted => {
                 // Above the total by one, until another connection ends. Only the rest evicts for the total.
                 self.evicting -= 1;
@@ -180,11 +180,11 @@ impl Connections {
         let of_client = self.pending.of_client(client);
         if standing == Standing::Stranger && of_client >= self.per_client {
             let first = self.pending.first_of_client(client);
-            self.replace(first, network, TurnedAway::Client)?;
+            self.replace(first, client, TurnedAway::Client)?;
             self.evicted.client += 1;
         } else if self.pending.of_network(network) >= self.per_network {
             let first = self.pending.first_of_network(network);
-            self.replace(first, network, TurnedAway::Network)?;
+            self.replace(first, client, TurnedAway::Network)?;
             self.evicted.network += 1;
         }
         Ok(())
@@ -193,16 +193,18 @@ impl Connections {
     fn replace(
         &mut self,
         first: Option<Arc<EvictionEntry>>,
-        network: NetworkKey,
+        newcomer: ClientKey,
         reason: TurnedAway,
     ) -> Result<(), TurnedAway> {
-        // It is still open for a moment, and counts in the total until it is closed.
-        if self.pending.leaving(network) >= self.per_network + EVICTION_SLACK {
+        // It is still open for a moment, for two seconds if its refusal is held back, and counts in the total until
+        // it is closed.
+        let most = self.per_network + EVICTION_SLACK;
+        if self.pending.has_many_leaving(newcomer, most) {
             return Err(reason);
         }
         let entry = first.ok_or(reason)?;
         self.forget(&entry);
-        self.pending.leaves(network);
+        self.pending.leaves(entry.client);
         entry.set(EntryState::Replaced);
         entry.wake();
         Ok(())

@@ -138,17 +138,33 @@ fn in_a_familiar_network_only_its_own_cap_holds() {
 }
 
 #[test]
-fn a_network_whose_connections_do_not_close_gets_no_more() {
+fn a_client_whose_connections_do_not_close_gets_no_more_and_its_colleagues_do() {
     let admission = of(&AdmissionSettings {
         per_network: 2,
         ..settings(1_000)
     });
     let most = 2 + 2 + EVICTION_SLACK;
     let mut held: Vec<Slot> = (0..most).map(|_| admission.stranger(1).unwrap()).collect();
-    assert_eq!(admission.stranger(2).unwrap_err(), TurnedAway::Network);
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Network);
     assert!(admission.stranger(256).is_ok(), "another network");
     drop(held.remove(0));
-    assert!(admission.stranger(2).is_ok());
+    held.push(admission.stranger(1).unwrap());
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Network);
+    // One that has few of them is not refused for another's.
+    let colleague = admission.stranger(2).unwrap();
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Network);
+    assert!(!is_evicted(&colleague));
+    let mut more = vec![colleague];
+    let refused = loop {
+        match admission.stranger(2) {
+            Ok(slot) => more.push(slot),
+            Err(reason) => break reason,
+        }
+    };
+    assert_eq!(refused, TurnedAway::Network);
+    assert_eq!(evicted(&more).len(), 9, "eight are few");
+    drop((held, more));
+    assert!(admission.0.connections().is_empty());
 }
 
 #[test]
