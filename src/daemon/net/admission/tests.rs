@@ -335,9 +335,35 @@ fn the_allow_list_is_limited_by_the_total_only() {
     });
     let webmail = || admission.admit(client(1), Standing::Allow, NOW);
     let held: Vec<Slot> = (0..4).map(|_| webmail().unwrap()).collect();
+    held.iter().for_each(Slot::logged_in);
     assert_eq!(webmail().unwrap_err(), TurnedAway::Full);
     drop(held);
     assert!(webmail().is_ok());
+}
+
+#[test]
+fn what_has_not_logged_in_gives_way_also_on_the_allow_list_and_there_last() {
+    let admission = admission_for(400);
+    let allowed = |number| admission.admit(client(number), Standing::Allow, NOW);
+    // Fifty of each network are in the reserve.
+    let hosts = opened((0..100).map(|number| allowed(256 * (number % 2))));
+    let users = opened((0..150).map(|number| admission.familiar(10_000 + number)));
+    let silent = opened((0..150).map(|_| allowed(1)));
+    assert_eq!((hosts.len(), users.len(), silent.len()), (100, 150, 150));
+    silent[1].logged_in();
+    // As long as it leaves half to the others, others give way first.
+    let stranger = admission.stranger(60_000).unwrap();
+    assert_eq!((evicted(&users), evicted(&silent)), (vec![0], vec![]));
+    // Beyond half its own oldest go, but none that has logged in.
+    let more = opened((0..3).map(|_| allowed(1)));
+    assert!(is_evicted(&stranger));
+    assert_eq!((evicted(&users), evicted(&silent)), (vec![0, 1], vec![0]));
+    let user = admission.familiar(20_000).unwrap();
+    assert_eq!(
+        (evicted(&users), evicted(&silent)),
+        (vec![0, 1], vec![0, 2])
+    );
+    assert!(!is_evicted(&user) && evicted(&more).is_empty());
 }
 
 #[test]
