@@ -114,3 +114,12 @@ fn a_balancer_that_announces_nobody_is_not_served() {
     let balanced = balanced(|setup| setup.with("timeouts.handshake", "1s"));
     assert!(balanced.client(1, b"").is_err());
 }
+
+#[test]
+fn a_silent_balancer_does_not_hold_up_the_end() {
+    let mut balanced = balanced(|setup| setup.with("timeouts.handshake", "2m"));
+    let mut silent = balanced.gatepost.silent();
+    balanced.gatepost.proxy.terminate();
+    balanced.gatepost.proxy.ends_well();
+    assert!(!silent.is_open());
+}
