@@ -34,10 +34,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::either::Either;
 use tokio_util::task::TaskTracker;
 
-use self::seats::{Seat, Seats};
+use self::seats::{Seat, SeatRoom, Seats};
 use self::stalled_write::BoundedWrites;
 use crate::drain::Drain;
 use crate::net::unix_socket::{SocketFault, UnixSocket};
+use crate::net::unread::{self, Unread};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 
 mod seats;
@@ -213,21 +214,27 @@ impl HttpServer {
         let tasks = TaskTracker::new();
         let seats = Seats::new(self.bounds.connections);
         loop {
-            let stream = tokio::select! {
-                stream = self.accept() => stream,
+            let arrived = async {
+                let stream = self.accept().await;
+                (stream, seats.room().await)
+            };
+            let (stream, room) = tokio::select! {
+                arrived = arrived => arrived,
                 () = drain.begun() => break,
             };
-            let seat = seats.take();
-            if seat.as_ref().is_none_or(|seat| seat.is_anothers) {
+            if room != SeatRoom::Free {
                 self.limits.count(self.bounds.limit);
             }
+            if room == SeatRoom::Full {
+                tasks.spawn(turn_away(stream));
+                continue;
+            }
             let (handler, bounds, drain) = (Arc::clone(&handler), self.bounds, drain.clone());
-            match seat {
-                Some(seat) => tasks.spawn(async move {
-                    serve_connection(stream, &*handler, &bounds, &seat, drain).await;
-                }),
-                None => tasks.spawn(turn_away(stream)),
-            };
+            let (seat, socket) = (seats.take(), unread::again(&stream));
+            let is_silent = move || socket.as_ref().is_none_or(Unread::is_silent);
+            tasks.spawn(async move {
+                serve_connection(stream, is_silent, &*handler, &bounds, &seat, drain).await;
+            });
         }
         tasks.close();
         tasks.wait().await;
@@ -272,6 +279,7 @@ async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
 /// Answers one connection until either side ends it, another needs its seat, or the drain.
 async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    is_silent: impl Fn() -> bool,
     handler: &impl HttpHandler,
     bounds: &HttpBounds,
     seat: &Seat,
@@ -289,11 +297,14 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
         .max_headers(HEADERS)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
-    tokio::select! {
-        // A fault of the peer's: there is nobody to be told.
-        _ = connection.as_mut() => return,
-        () = seat.wanted() => return,
-        () = drain.begun() => {}
+    loop {
+        tokio::select! {
+            biased;
+            // A fault of the peer's: there is nobody to be told.
+            _ = connection.as_mut() => return,
+            () = drain.begun() => break,
+            () = seat.wanted() => if seat.gives_way(&is_silent) { return },
+        }
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(LAST_ANSWER, connection).await;
@@ -307,8 +318,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Response<HttpBody> {
     let (head, body) = request.into_parts();
-    if handler.may_stay(&head) {
-        seat.served();
+    match handler.may_stay(&head) {
+        true => seat.served(),
+        false => seat.asked(),
     }
     let response = match timeout(bounds.patience, read(body, bounds.body)).await {
         Ok(Ok(Some(body))) => handler.answer(Request::from_parts(head, body)).await,
