@@ -55,7 +55,7 @@ pub struct AdmissionSettings {
     pub per_network: u32,
     /// Rate of new connections of one client; not in a familiar network.
     pub connects: Quota,
-    /// Rate of new connections of one familiar network, of those that begin a handshake.
+    /// Rate of new connections of one familiar network, of those that begin a handshake, or a dialogue in clear.
     pub familiar_connects: Quota,
     /// TLS handshakes that compute at the same time.
     pub handshakes: usize,

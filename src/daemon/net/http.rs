@@ -38,7 +38,7 @@ use self::seats::{Seat, SeatRoom, Seats};
 use self::stalled_write::BoundedWrites;
 use crate::drain::Drain;
 use crate::net::unix_socket::{SocketFault, UnixSocket};
-use crate::net::unread::{self, Unread};
+use crate::net::unread::{self, MaybeSilent};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 
 mod seats;
@@ -231,7 +231,7 @@ impl HttpServer {
             }
             let (handler, bounds, drain) = (Arc::clone(&handler), self.bounds, drain.clone());
             let (seat, socket) = (seats.take(), unread::again(&stream));
-            let is_silent = move || socket.as_ref().is_none_or(Unread::is_silent);
+            let is_silent = move || socket.as_ref().is_none_or(MaybeSilent::is_silent);
             tasks.spawn(async move {
                 serve_connection(stream, is_silent, &*handler, &bounds, &seat, drain).await;
             });

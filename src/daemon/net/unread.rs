@@ -16,24 +16,24 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_util::either::Either;
 
 /// What may hold unread octets.
-pub(super) trait Unread {
+pub(super) trait MaybeSilent {
     /// Whether there is nothing to read, nor an end.
     fn is_silent(&self) -> bool;
 }
 
-impl Unread for TcpStream {
+impl MaybeSilent for TcpStream {
     fn is_silent(&self) -> bool {
         would_block(&SockRef::from(self))
     }
 }
 
-impl Unread for Socket {
+impl MaybeSilent for Socket {
     fn is_silent(&self) -> bool {
         would_block(self)
     }
 }
 
-impl<S: Unread> Unread for &mut S {
+impl<S: MaybeSilent> MaybeSilent for &mut S {
     fn is_silent(&self) -> bool {
         (**self).is_silent()
     }
@@ -70,7 +70,7 @@ impl<S, F> NotedSilence<S, F> {
     }
 }
 
-impl<S: AsyncRead + Unread + Unpin, F: FnOnce() + Unpin> AsyncRead for NotedSilence<S, F> {
+impl<S: AsyncRead + MaybeSilent + Unpin, F: FnOnce() + Unpin> AsyncRead for NotedSilence<S, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
