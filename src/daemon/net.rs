@@ -1,6 +1,6 @@
 //! net - everything that touches a socket of a client or of Postfix
 //!
-//! Each module may import those to its left: proxy_header tls upstream splice filter admission listener
+//! Each module may import those to its left: unread proxy_header tls upstream splice filter admission listener
 //! unix_socket http.
 
 pub mod admission;
@@ -12,3 +12,5 @@ pub mod splice;
 pub mod tls;
 pub mod unix_socket;
 pub mod upstream;
+
+mod unread;

@@ -64,7 +64,8 @@ const TABLE: &[Row] = &[
 ];
 
 /// Inside `net`, each may import what stands to its left.
-const NET: [&str; 9] = [
+const NET: [&str; 10] = [
+    "unread",
     "proxy_header",
     "tls",
     "upstream",

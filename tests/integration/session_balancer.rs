@@ -7,6 +7,7 @@ use crate::kit::balancer::BehindBalancer;
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::{ANNA, Mail, User};
 use crate::kit::proxy::Setup;
+use crate::kit::wait;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -113,4 +114,16 @@ fn who_is_no_balancer_cannot_speak_for_a_client() {
 fn a_balancer_that_announces_nobody_is_not_served() {
     let balanced = balanced(|setup| setup.with("timeouts.handshake", "1s"));
     assert!(balanced.client(1, b"").is_err());
+}
+
+#[test]
+fn a_silent_balancer_is_not_waited_for_once_the_end_has_begun() {
+    let mut balanced = balanced(|setup| setup.with("timeouts.handshake", "5m"));
+    let session = balanced.gatepost.session(loopback(22, 1), ANNA);
+    let mut silent = balanced.gatepost.silent();
+    assert!(silent.is_open());
+    balanced.gatepost.proxy.terminate();
+    wait::until("the silent one is closed", || !silent.is_open());
+    drop(session);
+    balanced.gatepost.proxy.ends_well();
 }

@@ -7,7 +7,7 @@
 //!
 //! In a familiar network many people may share one address, and one of their machines may be infected. Nothing
 //! before the login tells them apart, so what a connection costs us is what is limited there: the rate is
-//! the network's, wide, and counts only clients that begin a handshake. One that says nothing, or leaves at once,
+//! the network's, wide, and counts only clients that begin a handshake, or a dialogue in clear. One that says nothing, or leaves at once,
 //! costs little more than its refusal would.
 //!
 //! A quarter of the sessions is reserved for familiar networks, at most [`RESERVE_PER_NETWORK`] of it for
@@ -15,7 +15,8 @@
 //! first; strangers never use it. Beyond it, familiar clients are evicted too, after all strangers.
 //! Not here: bans and lists (`gate`, through [`Standing`]), concurrent handshakes (`tls`), the
 //! sockets (`listener`).
-//! The allow list is exempt from all limits but the total: a webmail host is many users at one address.
+//! The allow list is exempt from all limits but the total: a webmail host is many users at one address. What has not
+//! logged in there is evicted too, after all others, as long as it leaves half of the places to them.
 
 mod connections;
 mod entry;
@@ -30,7 +31,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::connections::{Connections, SlotKind};
+use self::connections::Connections;
 use self::entry::EvictionEntry;
 use crate::net::filter;
 use gatepost_core::gate::buckets::quota::Quota;
@@ -54,7 +55,7 @@ pub struct AdmissionSettings {
     pub per_network: u32,
     /// Rate of new connections of one client; not in a familiar network.
     pub connects: Quota,
-    /// Rate of new connections of one familiar network, of those that begin a handshake.
+    /// Rate of new connections of one familiar network, of those that begin a handshake, or a dialogue in clear.
     pub familiar_connects: Quota,
     /// TLS handshakes that compute at the same time.
     pub handshakes: usize,
@@ -234,15 +235,15 @@ impl Admission {
                 taken.map_err(|_| TurnedAway::FamiliarConnects)?;
             }
         }
-        let kind = self.0.connections().acquire(client, standing);
-        if kind.is_err() {
+        let entry = self.0.connections().acquire(client, standing);
+        if entry.is_err() {
             self.0.give_back(client, standing);
         }
         Ok(Slot {
             shared: Arc::clone(&self.0),
             client,
             standing,
-            kind: kind?,
+            entry: entry?,
         })
     }
 }
@@ -256,7 +257,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of a familiar network that began no handshake was none for its rate.
+    /// A connection of a familiar network that said nothing was none for its rate.
     fn give_back(&self, client: ClientKey, standing: Standing) {
         if standing == Standing::Familiar {
             self.familiar_connects.give_back(client.network());
@@ -271,7 +272,7 @@ pub struct Slot {
     shared: Arc<Shared>,
     client: ClientKey,
     standing: Standing,
-    kind: SlotKind,
+    entry: Arc<EvictionEntry>,
 }
 
 impl Slot {
@@ -282,46 +283,34 @@ impl Slot {
 
     /// Records how far the connection has come.
     pub fn progressed(&self, progress: ConnectionStage) {
-        if let SlotKind::Evictable(entry) = &self.kind {
-            entry.progressed(progress);
-        }
+        self.entry.progressed(progress);
     }
 
     /// Records that the client has logged in: it is not evicted any more, and counts in the total alone. This also
     /// holds when its eviction has just begun: a client that Postfix has accepted stays.
     pub fn logged_in(&self) {
-        if let SlotKind::Evictable(entry) = &self.kind {
-            self.shared.connections().exempt(entry);
-        }
+        self.shared.connections().exempt(&self.entry);
     }
 
-    /// Returns when the connection is evicted and must end; never, for one that cannot be evicted.
+    /// Returns when the connection is evicted and must end; never, for one that has logged in.
     /// Cancel-safe; called again after it has returned, it returns at once.
     pub async fn evicted(&self) {
-        match &self.kind {
-            SlotKind::Evictable(entry) => EvictionEntry::evicted(entry).await,
-            SlotKind::Fixed(..) => std::future::pending().await,
-        }
+        self.entry.evicted().await;
     }
 
     /// Returns when the connection is evicted because all sessions are in use; not when it gives way to another of its
     /// own client or network. That anybody can bring about at any moment, and so time what is done for a login, if its
     /// answer did not wait all the same. Cancel-safe, and called again as [`Slot::evicted`].
     pub async fn evicted_for_all(&self) {
-        match &self.kind {
-            SlotKind::Evictable(entry) => EvictionEntry::evicted_for_all(entry).await,
-            SlotKind::Fixed(..) => std::future::pending().await,
-        }
+        self.entry.evicted_for_all().await;
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let SlotKind::Evictable(entry) = &self.kind
-            && entry.progress() == ConnectionStage::Silent
-        {
+        if self.entry.progress() == ConnectionStage::Silent {
             self.shared.give_back(self.client, self.standing);
         }
-        self.shared.connections().release(&self.kind);
+        self.shared.connections().release(&self.entry);
     }
 }

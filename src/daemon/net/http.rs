@@ -4,8 +4,8 @@
 //! has its bound here: connections at once (`seats`), the time and size of a request's head, of its body, and the
 //! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest gives way of
 //! those that got no answer by which they keep their seat, and have not shown that they may ask; only if there is none is
-//! the new one told 503. The drain ends
-//! at once what waits for its client, and streams; an answer that is being made has a moment.
+//! the new one told 503. The drain ends at once what waits for its client, and streams; an answer that is being made has a
+//! moment.
 //! Not here: what is asked and answered (each door), who may ask (secrets and names of hosts: each door), TLS.
 //! RFC 9110, RFC 9112; the protocol itself is hyper's.
 
@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -35,12 +35,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::either::Either;
 use tokio_util::task::TaskTracker;
 
-use self::seats::{Seat, Seats};
+use self::exchange::respond;
+use self::seats::{Seat, SeatRoom, Seats};
 use self::stalled_write::BoundedWrites;
 use crate::drain::Drain;
 use crate::net::unix_socket::{SocketFault, UnixSocket};
+use crate::net::unread::{self, MaybeSilent};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 
+mod exchange;
 mod seats;
 mod stalled_write;
 
@@ -50,9 +53,6 @@ mod tests;
 /// The head of a request: its line and headers.
 const HEAD_OCTETS: usize = 16 * 1024;
 const HEADERS: usize = 64;
-
-/// Of a body that is too long so many times its bound are read and dropped.
-const DROPPED: usize = 64;
 
 /// The pause after a failing accept, so as not to spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -214,21 +214,27 @@ impl HttpServer {
         let tasks = TaskTracker::new();
         let seats = Seats::new(self.bounds.connections);
         loop {
-            let stream = tokio::select! {
-                stream = self.accept() => stream,
+            let arrived = async {
+                let stream = self.accept().await;
+                (stream, seats.room().await)
+            };
+            let (stream, room) = tokio::select! {
+                arrived = arrived => arrived,
                 () = drain.begun() => break,
             };
-            let seat = seats.take();
-            if seat.as_ref().is_none_or(|seat| seat.is_anothers) {
+            if room != SeatRoom::Free {
                 self.limits.count(self.bounds.limit);
             }
+            if room == SeatRoom::Full {
+                tasks.spawn(turn_away(stream));
+                continue;
+            }
             let (handler, bounds, drain) = (Arc::clone(&handler), self.bounds, drain.clone());
-            match seat {
-                Some(seat) => tasks.spawn(async move {
-                    serve_connection(stream, &*handler, &bounds, &seat, drain).await;
-                }),
-                None => tasks.spawn(turn_away(stream)),
-            };
+            let (seat, socket) = (seats.take(), unread::again(&stream));
+            let is_silent = move || socket.as_ref().is_none_or(MaybeSilent::is_silent);
+            tasks.spawn(async move {
+                serve_connection(stream, is_silent, &*handler, &bounds, &seat, drain).await;
+            });
         }
         tasks.close();
         tasks.wait().await;
@@ -273,6 +279,7 @@ async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
 /// Answers one connection until either side ends it, another needs its seat, or the drain.
 async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    is_silent: impl Fn() -> bool,
     handler: &impl HttpHandler,
     bounds: &HttpBounds,
     seat: &Seat,
@@ -293,71 +300,19 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
         .max_headers(HEADERS)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
-    tokio::select! {
-        // A fault of the peer's: there is nobody to be told.
-        _ = connection.as_mut() => return,
-        () = seat.wanted() => return,
-        () = drain.begun() => {}
+    loop {
+        tokio::select! {
+            biased;
+            // A fault of the peer's: there is nobody to be told.
+            _ = connection.as_mut() => return,
+            () = drain.begun() => break,
+            () = seat.wanted() => if seat.gives_way(&is_silent) { return },
+        }
     }
     if answering.load(Ordering::Relaxed) {
         connection.as_mut().graceful_shutdown();
         let _ = timeout(LAST_ANSWER, connection).await;
     }
-}
-
-/// Reads the body of a request and has it answered.
-async fn respond(
-    handler: &impl HttpHandler,
-    (bounds, seat): (&HttpBounds, &Seat),
-    request: Request<Incoming>,
-    answering: &AtomicBool,
-) -> Response<HttpBody> {
-    let (head, body) = request.into_parts();
-    answering.store(false, Ordering::Relaxed);
-    if handler.may_stay(&head) {
-        seat.served();
-    }
-    let body = timeout(bounds.patience, read(body, bounds.body)).await;
-    answering.store(true, Ordering::Relaxed);
-    let response = match body {
-        Ok(Ok(Some(body))) => handler.answer(Request::from_parts(head, body)).await,
-        Ok(Ok(None)) => handler.too_long(&head),
-        Ok(Err(_)) => last_answer(StatusCode::BAD_REQUEST),
-        Err(_) => last_answer(StatusCode::REQUEST_TIMEOUT),
-    };
-    if handler.keeps_seat(&response) {
-        seat.served();
-    }
-    let is_whole = response.body().size_hint().exact().is_some();
-    answering.store(is_whole, Ordering::Relaxed);
-    response
-}
-
-/// The body of a request. None: it is longer than `most`. What is beyond is read and dropped, so that the client is
-/// told so and can go on; much more is not even read.
-async fn read(mut body: Incoming, most: usize) -> Result<Option<Bytes>, hyper::Error> {
-    let (mut kept, mut length) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let Ok(octets) = frame?.into_data() else {
-            continue;
-        };
-        length += octets.len();
-        if length > most.saturating_mul(DROPPED) {
-            break;
-        }
-        if length <= most {
-            kept.extend_from_slice(&octets);
-        }
-    }
-    Ok((length <= most).then(|| kept.into()))
-}
-
-/// A refusal after which nothing more can be read from the connection.
-fn last_answer(status: StatusCode) -> Response<HttpBody> {
-    let mut response = plain_text(status, "");
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
-    response
 }
 
 /// An answer of plain text.

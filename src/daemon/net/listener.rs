@@ -4,10 +4,12 @@
 //! later (`refused`), and costs two system calls, accept and close: it is never registered with the reactor.
 //! `server` passes the decision in as a closure: the gate's
 //! standing, then [`admission`](crate::net::admission).
-//! Not here: which clients are admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
+//! Not here: who a load balancer's client is (`balancer`), which clients are admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
 //! A dual-stack `[::]` sees IPv4 clients as mapped addresses; here they become IPv4.
 
+mod balancer;
 pub mod given;
+mod header_places;
 pub mod open_files;
 mod refused;
 mod socket;
@@ -26,9 +28,9 @@ use ipnet::IpNet;
 use socket2::{SockRef, Socket};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use self::header_places::HeaderPlaces;
 use self::refused::RefusedConnections;
 use self::socket::{
     accept_raw, clear_linger, hint, is_of_one_connection, listening_socket, local_address, prepare,
@@ -36,10 +38,11 @@ use self::socket::{
 };
 use crate::net::admission::{Slot, TurnedAway};
 use crate::net::filter::SocketFilter;
-use crate::net::proxy_header::{self, Announced, HeaderFault};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::networks;
+
+pub use self::balancer::{Balancer, BalancerFault};
 
 /// One listening address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ pub struct Listener {
     local: SocketAddr,
     filter: Arc<SocketFilter>,
     proxy_from: Vec<IpNet>,
-    headers: Arc<Semaphore>,
+    headers: HeaderPlaces,
     refused: RefusedConnections,
     limits: Arc<LimitCounters>,
     /// Connections accepted in a row without yielding.
@@ -122,32 +125,6 @@ pub struct AdmittedConnection {
     pub listener: SocketAddr,
     /// The right to hold the connection.
     pub slot: Slot,
-}
-
-/// A load balancer that has not announced its client yet.
-#[derive(Debug)]
-pub struct Balancer {
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-    _pending: OwnedSemaphorePermit,
-}
-
-/// Why a load balancer's connection has no client.
-#[derive(Debug, thiserror::Error)]
-pub enum BalancerFault {
-    /// No complete header in time.
-    #[error("the load balancer sent no PROXY header in time")]
-    Deadline,
-    /// An invalid header.
-    #[error("the load balancer: {0}")]
-    Header(#[from] HeaderFault),
-    /// The client is not admitted. Closed with RST.
-    #[error("turned away: {0}")]
-    TurnedAway(TurnedAway),
-    /// The socket failed.
-    #[error("{0}")]
-    Socket(#[from] io::Error),
 }
 
 /// Why listening on an address fails.
@@ -209,7 +186,7 @@ impl Listener {
             local,
             proxy_from: settings.proxy_from.clone(),
             // limit: proxy-headers
-            headers: Arc::new(Semaphore::new(HEADERS_PENDING)),
+            headers: HeaderPlaces::new(HEADERS_PENDING),
             refused: RefusedConnections::new(limits),
             limits: Arc::clone(limits),
             in_a_row: 0,
@@ -250,10 +227,7 @@ impl Listener {
             }
             let accepted = tokio::select! {
                 biased;
-                () = self.refused.due() => {
-                    self.refused.reset_older();
-                    continue;
-                }
+                () = self.refused.turn() => continue,
                 accepted = accept_raw(&self.socket) => accepted,
             };
             match accepted {
@@ -288,20 +262,23 @@ impl Listener {
         admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
     ) -> io::Result<Option<Arrival>> {
         if self.is_balancer(peer.ip()) {
-            let Ok(pending) = Arc::clone(&self.headers).try_acquire_owned() else {
+            let place = self.headers.take(peer.ip());
+            if place.as_ref().is_none_or(|place| place.is_anothers) {
                 self.limits.count(ResourceLimit::ProxyHeaders);
-                return Ok(None);
+            }
+            let Some(place) = place else {
+                return Ok(self.refuse(socket));
             };
             return Ok(Some(Arrival::Balancer(Balancer {
                 local: self.local_of(&socket)?,
                 stream: self.register(socket)?,
                 peer,
-                _pending: pending,
+                place,
+                refusals: self.refused.refusals(),
             })));
         }
         let Ok(slot) = admit(ClientKey::new(peer.ip())) else {
-            self.refused.hold(socket);
-            return Ok(None);
+            return Ok(self.refuse(socket));
         };
         Ok(Some(Arrival::Client(AdmittedConnection {
             listener: self.local_of(&socket)?,
@@ -309,6 +286,11 @@ impl Listener {
             client: peer,
             slot,
         })))
+    }
+
+    fn refuse(&mut self, socket: OwnedFd) -> Option<Arrival> {
+        self.refused.hold(socket);
+        None
     }
 
     fn is_balancer(&self, peer: IpAddr) -> bool {
@@ -340,45 +322,6 @@ impl Listener {
             }
             _ => AcceptHealth::Ok,
         };
-    }
-}
-
-impl Balancer {
-    /// The balancer's own address.
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    /// Reads the header within `deadline`, then calls `admit` for the client that it announces. For a
-    /// connection without a client (a health check), `admit` gets the balancer's own address.
-    ///
-    /// # Errors
-    /// No header, an invalid one, or a client that is not admitted; the connection is closed.
-    pub async fn read_header(
-        mut self,
-        deadline: Duration,
-        admit: impl FnOnce(ClientKey) -> Result<Slot, TurnedAway>,
-    ) -> Result<AdmittedConnection, BalancerFault> {
-        let header = timeout(deadline, proxy_header::read(&mut self.stream)).await;
-        let (client, listener) = match header.map_err(|_| BalancerFault::Deadline)?? {
-            Announced::Client {
-                source,
-                destination,
-            } => (source, destination),
-            Announced::Local => (self.peer, self.local),
-        };
-        match admit(ClientKey::new(client.ip())) {
-            Ok(slot) => Ok(AdmittedConnection {
-                stream: self.stream,
-                client,
-                listener,
-                slot,
-            }),
-            Err(reason) => {
-                SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
-                Err(BalancerFault::TurnedAway(reason))
-            }
-        }
     }
 }
 

@@ -159,10 +159,12 @@ impl ListenerContext {
         self.sessions.spawn(async move {
             let deadline = context.services.config.load().timeouts.handshake;
             let peer = balancer.peer();
-            match balancer
-                .read_header(deadline, |client| context.admit(client))
-                .await
-            {
+            let mut drain = context.drain.clone();
+            let read = tokio::select! {
+                read = balancer.read_header(deadline, |client| context.admit(client)) => read,
+                () = drain.begun() => return,
+            };
+            match read {
                 Ok(connection) => {
                     let Self {
                         services, drain, ..

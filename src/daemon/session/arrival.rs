@@ -55,6 +55,10 @@ pub(in crate::session) async fn with_starttls(
     let greeted = Box::pin(greet(visit, stream)).await?;
     let time_limit = visit.config.timeouts.line.min(visit.time_left());
     let waited = Box::pin(first_octet(visit, greeted.peer.stream(), time_limit)).await;
+    // A dialogue in clear counts for the rate as a handshake does: it costs us about as much.
+    if let Ok(Ok(1..)) = waited {
+        visit.slot.progressed(ConnectionStage::Spoken);
+    }
     Box::pin(from_first_line(visit, greeted, waited)).await
 }
 
@@ -160,6 +164,9 @@ async fn open<S: WriteAndClose>(
     dialogue: &mut Dialogue,
 ) -> Action {
     let following = peer.early_octets().await;
+    if following == Following::Octets {
+        visit.slot.progressed(ConnectionStage::Spoken);
+    }
     if let Some(line) = peer.early_line()
         && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
     {

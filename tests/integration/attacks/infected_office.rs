@@ -97,6 +97,32 @@ fn whole_handshakes_at_once_keep_no_colleague_out() {
 }
 
 #[test]
+fn dialogues_in_clear_count_as_handshakes_do() {
+    let mail = Mail::start();
+    let quota = toml::toml! {
+        burst = 30
+        every = "1h"
+    };
+    let mut setup = Setup::before(&mail);
+    setup.set("admission.familiar-connects", quota);
+    let proxy = setup.start();
+    log_in(&proxy);
+    let said = |words: &str| {
+        let mut client = Client::connect(office(), proxy.starttls()).unwrap();
+        // It is reset where the rate is used up.
+        let banner = client.try_reply().ok()?;
+        (banner.code == 220).then_some(())?;
+        client.try_send(words.as_bytes()).ok()?;
+        client.finish_sending();
+        client.rest().ok()
+    };
+    // Who says nothing is none for the rate.
+    assert!((0..40).all(|_| said("").is_some()));
+    let served = (0..40).filter(|_| said("EHLO x.test\r\nNOOP\r\nQUIT\r\n").is_some());
+    assert_eq!(served.count(), 30);
+}
+
+#[test]
 fn logged_in_sessions_of_an_office_keep_no_colleague_out() {
     let (_mail, proxy) = familiar_office();
     let session = |number| {

@@ -48,6 +48,12 @@ impl BehindBalancer {
         Ok(client)
     }
 
+    /// A connection of the balancer that announces nobody.
+    #[track_caller]
+    pub(crate) fn silent(&self) -> Client {
+        Client::connect(BALANCER, self.server).expect("a balancer is let in")
+    }
+
     /// A connection of the balancer for this client.
     pub(crate) fn client(&self, named: IpAddr) -> io::Result<Client> {
         let header = match named {

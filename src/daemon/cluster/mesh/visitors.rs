@@ -1,24 +1,30 @@
 //! visitors - connections to a mesh's port that have not shown yet that they have the secret: few at once, and few a second
 //!
-//! Who comes from where the other machines are has places of its own, so that no stranger keeps a machine from being linked. A
-//! stranger beyond the limits is reset at once, before any handshake.
+//! Who comes from where the other machines are, or has shown the secret from there before, has places of its own, so that no
+//! stranger keeps a machine from being linked. Among strangers, too, may be a machine that was not seen yet: the oldest silent
+//! one gives way to who comes from another address, only who says something counts for the handshakes of a second, and no network
+//! has more than a quarter of those. A stranger beyond the limits is reset at once, before any handshake.
 //! Not here: the handshake and its deadline (`link`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::moment::Moment;
 
 /// Connections at once from where a machine is.
 const MACHINES_AT_ONCE: usize = 16;
-/// Connections at once from elsewhere.
-const STRANGERS_AT_ONCE: usize = 4;
+/// Connections at once from elsewhere; more than there are handshakes in the time that one may take.
+const STRANGERS_AT_ONCE: usize = 64;
 /// Handshakes a second with those from elsewhere.
-const STRANGERS_A_SECOND: u32 = 8;
+const STRANGERS_A_SECOND: usize = 8;
+/// Of these, with those of one network.
+const NETWORK_A_SECOND: usize = 2;
 /// Addresses of machines that are remembered.
 const ADDRESSES: usize = 64;
 
@@ -26,17 +32,34 @@ const ADDRESSES: usize = 64;
 #[derive(Debug)]
 pub struct Visitors {
     machines: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
+    shared: Arc<AtPort>,
     /// Where the other machines are.
     addresses: Mutex<BTreeSet<IpAddr>>,
-    /// Handshakes with strangers since the moment.
-    lately: Mutex<(Moment, u32)>,
 }
 
-/// The right to a handshake; dropped, it is another one's.
+#[derive(Debug, Default)]
+struct AtPort {
+    /// The oldest first.
+    strangers: Mutex<VecDeque<Arc<StrangerVisit>>>,
+    /// Handshakes with strangers since the moment.
+    lately: Mutex<(Moment, Vec<NetworkKey>)>,
+}
+
 #[derive(Debug)]
-pub struct PortPlace {
-    _place: OwnedSemaphorePermit,
+struct StrangerVisit {
+    from: IpAddr,
+    spoken: AtomicBool,
+    wanted: Notify,
+}
+
+/// A place at the port; dropped, it is another one's.
+#[derive(Debug)]
+pub struct PortPlace(PlaceKind);
+
+#[derive(Debug)]
+enum PlaceKind {
+    Machine { _place: OwnedSemaphorePermit },
+    Stranger(Arc<AtPort>, Arc<StrangerVisit>),
 }
 
 impl Default for Visitors {
@@ -44,10 +67,8 @@ impl Default for Visitors {
         Self {
             // limit: cluster-visitors
             machines: Arc::new(Semaphore::new(MACHINES_AT_ONCE)),
-            // limit: cluster-visitors
-            strangers: Arc::new(Semaphore::new(STRANGERS_AT_ONCE)),
+            shared: Arc::default(),
             addresses: Mutex::default(),
-            lately: Mutex::default(),
         }
     }
 }
@@ -55,10 +76,7 @@ impl Default for Visitors {
 impl Visitors {
     /// Another machine is at these addresses.
     pub fn expect(&self, found: impl IntoIterator<Item = IpAddr>) {
-        let mut addresses = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = lock(&self.addresses);
         for address in found {
             if addresses.len() >= ADDRESSES {
                 addresses.pop_first();
@@ -68,29 +86,78 @@ impl Visitors {
     }
 
     /// Somebody comes from there. None: there is no place.
-    pub fn admit(&self, from: IpAddr, now: Moment) -> Option<PortPlace> {
-        let addresses = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_machine = addresses.contains(&from.to_canonical());
-        let places = match is_machine {
-            true => &self.machines,
-            false => &self.strangers,
-        };
-        let place = Arc::clone(places).try_acquire_owned().ok()?;
-        (is_machine || self.is_in_time(now)).then_some(PortPlace { _place: place })
+    pub fn admit(&self, from: IpAddr) -> Option<PortPlace> {
+        let from = from.to_canonical();
+        if lock(&self.addresses).contains(&from) {
+            let place = Arc::clone(&self.machines).try_acquire_owned().ok()?;
+            return Some(PortPlace(PlaceKind::Machine { _place: place }));
+        }
+        let mut strangers = lock(&self.shared.strangers);
+        // limit: cluster-visitors
+        if strangers.len() >= STRANGERS_AT_ONCE {
+            let gives_way = |other: &Arc<StrangerVisit>| {
+                !other.spoken.load(Ordering::Relaxed) && other.from != from
+            };
+            let oldest = strangers.iter().position(gives_way)?;
+            strangers.remove(oldest)?.wanted.notify_one();
+        }
+        let visit = Arc::new(StrangerVisit {
+            from,
+            spoken: AtomicBool::new(false),
+            wanted: Notify::new(),
+        });
+        strangers.push_back(Arc::clone(&visit));
+        let shared = Arc::clone(&self.shared);
+        Some(PortPlace(PlaceKind::Stranger(shared, visit)))
+    }
+}
+
+impl PortPlace {
+    /// It has said something. Whether a handshake may begin.
+    pub fn speaks(&self, now: Moment) -> bool {
+        match &self.0 {
+            PlaceKind::Machine { .. } => true,
+            PlaceKind::Stranger(shared, visit) => {
+                visit.spoken.store(true, Ordering::Relaxed);
+                shared.is_in_time(ClientKey::new(visit.from).network(), now)
+            }
+        }
     }
 
-    fn is_in_time(&self, now: Moment) -> bool {
-        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.since(lately.0) >= Duration::from_secs(1) {
-            *lately = (now, 0);
+    /// Returns when the place is needed for another one, as long as nothing was said.
+    pub async fn wanted(&self) {
+        match &self.0 {
+            PlaceKind::Machine { .. } => std::future::pending().await,
+            PlaceKind::Stranger(_, visit) => visit.wanted.notified().await,
         }
-        let is_in_time = lately.1 < STRANGERS_A_SECOND;
-        lately.1 += u32::from(is_in_time);
+    }
+}
+
+impl Drop for PortPlace {
+    fn drop(&mut self) {
+        if let PlaceKind::Stranger(shared, visit) = &self.0 {
+            lock(&shared.strangers).retain(|other| !Arc::ptr_eq(other, visit));
+        }
+    }
+}
+
+impl AtPort {
+    fn is_in_time(&self, network: NetworkKey, now: Moment) -> bool {
+        let mut lately = lock(&self.lately);
+        if now.since(lately.0) >= Duration::from_secs(1) {
+            *lately = (now, Vec::new());
+        }
+        let of_network = lately.1.iter().filter(|other| **other == network).count();
+        let is_in_time = lately.1.len() < STRANGERS_A_SECOND && of_network < NETWORK_A_SECOND;
+        if is_in_time {
+            lately.1.push(network);
+        }
         is_in_time
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -108,29 +175,53 @@ mod tests {
     fn strangers_have_few_places_and_take_none_of_the_machines() {
         let visitors = Visitors::default();
         visitors.expect([HOME]);
-        let few: Vec<PortPlace> = (0..9)
-            .filter_map(|n| visitors.admit(stranger(n), NOW))
+        let few: Vec<PortPlace> = (0..99)
+            .filter_map(|_| visitors.admit(stranger(1)))
             .collect();
         assert_eq!(few.len(), STRANGERS_AT_ONCE);
-        let at_home: Vec<PortPlace> = (0..99).filter_map(|_| visitors.admit(HOME, NOW)).collect();
+        let at_home: Vec<PortPlace> = (0..99).filter_map(|_| visitors.admit(HOME)).collect();
         assert_eq!(at_home.len(), MACHINES_AT_ONCE);
+        assert!(at_home.iter().all(|place| place.speaks(NOW)));
         drop(few);
-        assert!(visitors.admit(stranger(9), NOW).is_some());
-        assert!(visitors.admit(HOME, NOW).is_none());
+        assert!(visitors.admit(stranger(9)).is_some());
+        assert!(visitors.admit(HOME).is_none());
     }
 
     #[test]
-    fn so_many_handshakes_a_second_and_no_more() {
+    fn the_oldest_silent_stranger_gives_way_to_one_from_another_address() {
+        let visitors = Visitors::default();
+        let held: Vec<PortPlace> = (0..STRANGERS_AT_ONCE)
+            .map(|_| visitors.admit(stranger(1)).unwrap())
+            .collect();
+        let wanted = |place: &PortPlace| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let wanted = std::pin::pin!(place.wanted());
+            wanted.poll(&mut context).is_ready()
+        };
+        held[0].speaks(NOW);
+        assert!(visitors.admit(stranger(1)).is_none(), "its own address");
+        let machine = visitors.admit(stranger(2)).unwrap();
+        assert!(machine.speaks(NOW));
+        let gone: Vec<usize> = (0..held.len()).filter(|at| wanted(&held[*at])).collect();
+        assert_eq!(gone, [1]);
+        drop((held, machine));
+        assert!(visitors.shared.strangers.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn so_many_handshakes_a_second_and_a_quarter_of_a_network() {
         let visitors = Visitors::default();
         let second = Duration::from_secs(1);
-        let handshakes = |at| {
+        let handshakes = |apart: u32, at| {
             (0..99)
-                .filter(|n| visitors.admit(stranger(*n), at).is_some())
+                .filter(|n| visitors.admit(stranger(n * apart)).unwrap().speaks(at))
                 .count()
         };
-        assert_eq!(handshakes(NOW), STRANGERS_A_SECOND as usize);
-        assert_eq!(handshakes(NOW + second - Duration::from_nanos(1)), 0);
-        assert_eq!(handshakes(NOW + second), STRANGERS_A_SECOND as usize);
+        assert_eq!(handshakes(1, NOW), NETWORK_A_SECOND);
+        assert_eq!(handshakes(256, NOW), STRANGERS_A_SECOND - NETWORK_A_SECOND);
+        let before = NOW + second - Duration::from_nanos(1);
+        assert_eq!(handshakes(256, before), 0);
+        assert_eq!(handshakes(256, NOW + second), STRANGERS_A_SECOND);
     }
 
     #[test]

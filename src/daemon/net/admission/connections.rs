@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, SlotShare};
+use super::entry::{AFTER_ALL, AFTER_STRANGERS, EntryState, EvictionEntry, SlotShare};
 use super::pending::PendingConnections;
 use super::{AdmissionSettings, TurnedAway};
 use gatepost_core::gate::request::change::Subject;
@@ -21,15 +21,6 @@ pub const RESERVE_PER_NETWORK: u32 = 50;
 
 /// Connections that may be on their way out, beyond an eighth of the total, or a network's cap.
 pub(super) const EVICTION_SLACK: usize = 16;
-
-/// Which part of the total a connection counts in.
-#[derive(Debug)]
-pub(super) enum SlotKind {
-    /// Cannot be evicted, and counts in the total alone.
-    Fixed(ClientKey, SlotShare),
-    /// Can be evicted until it logs in.
-    Evictable(Arc<EvictionEntry>),
-}
 
 /// How many connections were evicted since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +42,8 @@ pub(super) struct Connections {
     pending: PendingConnections,
     /// Connections in the rest that have not logged in, in the order in which they are evicted.
     queue: BTreeMap<u64, Arc<EvictionEntry>>,
+    /// Of those, the ones of the allow list.
+    queued_allowed: usize,
     arrivals: u64,
     /// Connections in the quarter for familiar networks.
     reserved: usize,
@@ -69,6 +62,7 @@ impl Connections {
             per_network: 0,
             pending: PendingConnections::default(),
             queue: BTreeMap::new(),
+            queued_allowed: 0,
             arrivals: 0,
             reserved: 0,
             unreserved: 0,
@@ -108,44 +102,44 @@ impl Connections {
         &mut self,
         client: ClientKey,
         standing: Standing,
-    ) -> Result<SlotKind, TurnedAway> {
-        if standing == Standing::Allow {
-            let share = self.choose_share(client.network(), standing)?;
-            return Ok(SlotKind::Fixed(client, share));
+    ) -> Result<Arc<EvictionEntry>, TurnedAway> {
+        // The allow list has no caps of its own: a webmail host is many users at one address.
+        if standing != Standing::Allow {
+            self.make_room_of_its_own(client, standing)?;
         }
-        self.make_room_of_its_own(client, standing)?;
         let share = self.choose_share(client.network(), standing)?;
-        // Beyond the reserve familiar clients can be evicted too, after all strangers: an attacker with one
-        // valid account can make networks familiar, and could fill the total with connections that never log in.
+        // Beyond the reserve all can be evicted until they log in, strangers first: an attacker with one valid account
+        // can make networks familiar, and a machine of the allow list may be infected. Either could fill the total with
+        // connections that never log in.
         let order = match standing {
             Standing::Familiar => AFTER_STRANGERS,
+            Standing::Allow => AFTER_ALL,
             _ => 0,
         };
         let entry = Arc::new(EvictionEntry::new(client, share, self.arrivals | order));
         self.arrivals += 1;
         if share == SlotShare::Rest {
             self.queue.insert(entry.order, Arc::clone(&entry));
+            self.queued_allowed += usize::from(standing == Standing::Allow);
         }
-        self.pending.add(&entry);
-        Ok(SlotKind::Evictable(entry))
+        if standing != Standing::Allow {
+            self.pending.add(&entry);
+        }
+        Ok(entry)
     }
 
     /// Frees a place.
-    pub(super) fn release(&mut self, kind: &SlotKind) {
-        let entry = match kind {
-            SlotKind::Fixed(client, share) => return self.leave_share(*client, *share),
-            SlotKind::Evictable(entry) => entry,
-        };
+    pub(super) fn release(&mut self, entry: &EvictionEntry) {
         match entry.state() {
             EntryState::Evicted => {
                 self.evicting -= 1;
                 return;
             }
-            EntryState::Replaced => self.pending.left(entry.client.network()),
+            EntryState::Replaced => self.pending.left(entry.client),
             EntryState::Queued => self.forget(entry),
             EntryState::Kept => {}
         }
-        self.leave_share(entry.client, entry.share);
+        self.leave_share(entry);
     }
 
     /// Keeps a connection that has logged in. It counts in its place only.
@@ -153,7 +147,7 @@ impl Connections {
         match entry.state() {
             EntryState::Kept => {}
             EntryState::Queued => self.forget(entry),
-            EntryState::Replaced => self.pending.left(entry.client.network()),
+            EntryState::Replaced => self.pending.left(entry.client),
             EntryState::Evicted => {
                 // Above the total by one, until another connection ends. Only the rest evicts for the total.
                 self.evicting -= 1;
@@ -166,7 +160,7 @@ impl Connections {
     /// Whether nothing is left of any connection.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.held() == 0 && self.pending.is_empty() && self.queue.is_empty()
+        self.held() + self.queued_allowed == 0 && self.pending.is_empty() && self.queue.is_empty()
     }
 
     /// At the cap of the client or its network, one of their connections goes. In a familiar network only the
@@ -180,11 +174,11 @@ impl Connections {
         let of_client = self.pending.of_client(client);
         if standing == Standing::Stranger && of_client >= self.per_client {
             let first = self.pending.first_of_client(client);
-            self.replace(first, network, TurnedAway::Client)?;
+            self.replace(first, client, TurnedAway::Client)?;
             self.evicted.client += 1;
         } else if self.pending.of_network(network) >= self.per_network {
             let first = self.pending.first_of_network(network);
-            self.replace(first, network, TurnedAway::Network)?;
+            self.replace(first, client, TurnedAway::Network)?;
             self.evicted.network += 1;
         }
         Ok(())
@@ -193,16 +187,18 @@ impl Connections {
     fn replace(
         &mut self,
         first: Option<Arc<EvictionEntry>>,
-        network: NetworkKey,
+        newcomer: ClientKey,
         reason: TurnedAway,
     ) -> Result<(), TurnedAway> {
-        // It is still open for a moment, and counts in the total until it is closed.
-        if self.pending.leaving(network) >= self.per_network + EVICTION_SLACK {
+        // It is still open for a moment, for two seconds if its refusal is held back, and counts in the total until
+        // it is closed.
+        let most = self.per_network + EVICTION_SLACK;
+        if self.pending.has_many_leaving(newcomer, most) {
             return Err(reason);
         }
         let entry = first.ok_or(reason)?;
         self.forget(&entry);
-        self.pending.leaves(network);
+        self.pending.leaves(entry.client);
         entry.set(EntryState::Replaced);
         entry.wake();
         Ok(())
@@ -227,7 +223,8 @@ impl Connections {
     }
 
     fn make_room_in_all(&mut self) -> Result<(), TurnedAway> {
-        if self.unreserved < self.sessions - self.sessions / 4 {
+        let rest = self.sessions - self.sessions / 4;
+        if self.unreserved < rest {
             return Ok(());
         }
         // An evicted connection is still open for a moment. If more were evicted than close, they would
@@ -235,7 +232,15 @@ impl Connections {
         if self.evicting >= self.sessions / 8 + EVICTION_SLACK {
             return Err(TurnedAway::Full);
         }
-        let (_, oldest) = self.queue.pop_first().ok_or(TurnedAway::Full)?;
+        // The allow list comes last while it leaves half to the others. Otherwise one silent machine of it would have
+        // everybody else make room for one another.
+        let from = match self.queued_allowed > rest / 2 {
+            true => AFTER_ALL,
+            false => 0,
+        };
+        let first = self.queue.range(from..).next();
+        let oldest = first.map(|(_, oldest)| Arc::clone(oldest));
+        let oldest = oldest.ok_or(TurnedAway::Full)?;
         self.forget(&oldest);
         oldest.set(EntryState::Evicted);
         oldest.wake();
@@ -247,16 +252,18 @@ impl Connections {
 
     /// It cannot be evicted any more.
     fn forget(&mut self, entry: &EvictionEntry) {
-        self.queue.remove(&entry.order);
+        if self.queue.remove(&entry.order).is_some() && entry.order >= AFTER_ALL {
+            self.queued_allowed -= 1;
+        }
         self.pending.remove(entry);
     }
 
-    fn leave_share(&mut self, client: ClientKey, share: SlotShare) {
-        match share {
+    fn leave_share(&mut self, entry: &EvictionEntry) {
+        match entry.share {
             SlotShare::Rest => self.unreserved -= 1,
             SlotShare::Reserve => {
                 self.reserved -= 1;
-                self.pending.unreserve(client.network());
+                self.pending.unreserve(entry.client.network());
             }
         }
     }

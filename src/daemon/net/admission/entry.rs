@@ -13,7 +13,7 @@ use gatepost_core::gate::request::client::ClientKey;
 pub enum ConnectionStage {
     /// The client has sent nothing.
     Silent,
-    /// It has begun a handshake.
+    /// It has begun a handshake, or a dialogue in clear.
     Spoken,
     /// The handshake is done.
     Secured,
@@ -55,7 +55,8 @@ impl EntryState {
 pub(super) struct EvictionEntry {
     pub(super) client: ClientKey,
     pub(super) share: SlotShare,
-    /// Its key in the order of all: the oldest has the smallest, and strangers come before familiar clients.
+    /// Its key in the order of all: the oldest has the smallest, and strangers come before familiar clients, and those
+    /// before the allow list.
     pub(super) order: u64,
     /// Written only under the lock of the connections; read outside of it as a hint, after `notify`.
     state: AtomicU8,
@@ -65,7 +66,10 @@ pub(super) struct EvictionEntry {
 }
 
 /// Added to the arrival of a connection that is evicted only after all without it.
-pub(super) const AFTER_STRANGERS: u64 = 1 << 63;
+pub(super) const AFTER_STRANGERS: u64 = 1 << 62;
+
+/// Added to the arrival of a connection of the allow list.
+pub(super) const AFTER_ALL: u64 = 1 << 63;
 
 impl EvictionEntry {
     pub(super) fn new(client: ClientKey, share: SlotShare, order: u64) -> Self {
@@ -81,7 +85,7 @@ impl EvictionEntry {
 
     /// When it came, among all: the oldest has the smallest.
     pub(super) fn arrival(&self) -> u64 {
-        self.order & !AFTER_STRANGERS
+        self.order & !(AFTER_STRANGERS | AFTER_ALL)
     }
 
     pub(super) fn state(&self) -> EntryState {
@@ -99,7 +103,7 @@ impl EvictionEntry {
     }
 
     pub(super) fn progressed(&self, progress: ConnectionStage) {
-        self.progress.store(progress as u8, Ordering::Relaxed);
+        self.progress.fetch_max(progress as u8, Ordering::Relaxed);
     }
 
     /// Wakes the session that must end.

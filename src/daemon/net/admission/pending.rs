@@ -16,7 +16,7 @@ use super::entry::{ConnectionStage, EvictionEntry};
 use gatepost_core::capacity::give_back;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 
-/// Clients of a network with at most so many connections are equal.
+/// Clients of a network with at most so many connections are equal, and are refused for no other client's.
 const FEW: usize = 8;
 
 /// All networks that hold a connection which counts there.
@@ -29,7 +29,8 @@ struct NetworkCounts {
     clients: BTreeMap<ClientKey, VecDeque<Arc<EvictionEntry>>>,
     /// Not logged in, in all.
     pending: usize,
-    /// Gave way to another of its network, and still open.
+    /// Gave way to another of its network, and still open; by client, and in all.
+    leaving_clients: BTreeMap<ClientKey, usize>,
     leaving: usize,
     /// In the reserve, logged in or not.
     reserved: u32,
@@ -48,9 +49,14 @@ impl PendingConnections {
         self.0.get(&network).map_or(0, |network| network.pending)
     }
 
-    /// Connections of a network that gave way to others of it, and are still open.
-    pub(super) fn leaving(&self, network: NetworkKey) -> usize {
-        self.0.get(&network).map_or(0, |network| network.leaving)
+    /// Whether a client has many connections that gave way and are still open, where its network has `most` of them.
+    /// One that has few pays for no other.
+    pub(super) fn has_many_leaving(&self, client: ClientKey, most: usize) -> bool {
+        let network = self.0.get(&client.network());
+        network.is_some_and(|network| {
+            let of_client = network.leaving_clients.get(&client);
+            network.leaving >= most && of_client.is_some_and(|leaving| *leaving > FEW)
+        })
     }
 
     /// Connections of a network in the reserve.
@@ -93,13 +99,23 @@ impl PendingConnections {
     }
 
     /// One more that gave way.
-    pub(super) fn leaves(&mut self, network: NetworkKey) {
-        self.0.entry(network).or_default().leaving += 1;
+    pub(super) fn leaves(&mut self, client: ClientKey) {
+        let network = self.0.entry(client.network()).or_default();
+        network.leaving += 1;
+        *network.leaving_clients.entry(client).or_default() += 1;
     }
 
     /// One less of them.
-    pub(super) fn left(&mut self, network: NetworkKey) {
-        self.change(network, |network| network.leaving -= 1);
+    pub(super) fn left(&mut self, client: ClientKey) {
+        self.change(client.network(), |network| {
+            network.leaving -= 1;
+            if let Some(leaving) = network.leaving_clients.get_mut(&client) {
+                *leaving -= 1;
+                if *leaving == 0 {
+                    network.leaving_clients.remove(&client);
+                }
+            }
+        });
     }
 
     /// Which of a client's connections goes first.

@@ -138,17 +138,33 @@ fn in_a_familiar_network_only_its_own_cap_holds() {
 }
 
 #[test]
-fn a_network_whose_connections_do_not_close_gets_no_more() {
+fn a_client_whose_connections_do_not_close_gets_no_more_and_its_colleagues_do() {
     let admission = of(&AdmissionSettings {
         per_network: 2,
         ..settings(1_000)
     });
     let most = 2 + 2 + EVICTION_SLACK;
     let mut held: Vec<Slot> = (0..most).map(|_| admission.stranger(1).unwrap()).collect();
-    assert_eq!(admission.stranger(2).unwrap_err(), TurnedAway::Network);
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Network);
     assert!(admission.stranger(256).is_ok(), "another network");
     drop(held.remove(0));
-    assert!(admission.stranger(2).is_ok());
+    held.push(admission.stranger(1).unwrap());
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Network);
+    // One that has few of them is not refused for another's.
+    let colleague = admission.stranger(2).unwrap();
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Network);
+    assert!(!is_evicted(&colleague));
+    let mut more = vec![colleague];
+    let refused = loop {
+        match admission.stranger(2) {
+            Ok(slot) => more.push(slot),
+            Err(reason) => break reason,
+        }
+    };
+    assert_eq!(refused, TurnedAway::Network);
+    assert_eq!(evicted(&more).len(), 9, "eight are few");
+    drop((held, more));
+    assert!(admission.0.connections().is_empty());
 }
 
 #[test]
@@ -319,9 +335,35 @@ fn the_allow_list_is_limited_by_the_total_only() {
     });
     let webmail = || admission.admit(client(1), Standing::Allow, NOW);
     let held: Vec<Slot> = (0..4).map(|_| webmail().unwrap()).collect();
+    held.iter().for_each(Slot::logged_in);
     assert_eq!(webmail().unwrap_err(), TurnedAway::Full);
     drop(held);
     assert!(webmail().is_ok());
+}
+
+#[test]
+fn what_has_not_logged_in_gives_way_also_on_the_allow_list_and_there_last() {
+    let admission = admission_for(400);
+    let allowed = |number| admission.admit(client(number), Standing::Allow, NOW);
+    // Fifty of each network are in the reserve.
+    let hosts = opened((0..100).map(|number| allowed(256 * (number % 2))));
+    let users = opened((0..150).map(|number| admission.familiar(10_000 + number)));
+    let silent = opened((0..150).map(|_| allowed(1)));
+    assert_eq!((hosts.len(), users.len(), silent.len()), (100, 150, 150));
+    silent[1].logged_in();
+    // As long as it leaves half to the others, others give way first.
+    let stranger = admission.stranger(60_000).unwrap();
+    assert_eq!((evicted(&users), evicted(&silent)), (vec![0], vec![]));
+    // Beyond half its own oldest go, but none that has logged in.
+    let more = opened((0..3).map(|_| allowed(1)));
+    assert!(is_evicted(&stranger));
+    assert_eq!((evicted(&users), evicted(&silent)), (vec![0, 1], vec![0]));
+    let user = admission.familiar(20_000).unwrap();
+    assert_eq!(
+        (evicted(&users), evicted(&silent)),
+        (vec![0, 1], vec![0, 2])
+    );
+    assert!(!is_evicted(&user) && evicted(&more).is_empty());
 }
 
 #[test]

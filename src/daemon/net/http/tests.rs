@@ -7,6 +7,7 @@ use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
+use super::exchange::DROPPED;
 use super::*;
 use crate::drain::{self, Drainer};
 
@@ -69,8 +70,8 @@ fn connection(handler: Echo) -> (DuplexStream, Drainer, tokio::task::JoinHandle<
     let (drainer, drain) = drain::channel();
     let serving = tokio::spawn(async move {
         let seats = Seats::new(1);
-        let seat = seats.take().unwrap();
-        serve_connection(theirs, &handler, &BOUNDS, &seat, drain).await;
+        let seat = seats.take();
+        serve_connection(theirs, || true, &handler, &BOUNDS, &seat, drain).await;
     });
     (ours, drainer, serving)
 }
@@ -344,6 +345,63 @@ async fn who_has_shown_that_it_may_ask_gives_way_to_nobody_while_it_waits_for_th
     assert_eq!(limits.get(ResourceLimit::PolicyConnections), 4);
     own.write_all(b"Allow").await.unwrap();
     read_until(&mut own, "b\"Allow\"").await;
+}
+
+#[tokio::test]
+async fn a_question_that_lies_unread_is_answered_though_its_seat_is_wanted() {
+    for path in ["/own", "/"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut asking = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        std::io::Write::write_all(&mut asking, &post(path, "Allow")).unwrap();
+        let registered = |stream: std::net::TcpStream| {
+            stream.set_nonblocking(true).unwrap();
+            TcpStream::from_std(stream).unwrap()
+        };
+        // The runtime knows nothing of its octets yet, and the seat is wanted already.
+        let stream = Either::Left(registered(listener.accept().unwrap().0));
+        let (seats, socket) = (Seats::new(1), unread::again(&stream).unwrap());
+        let seat = seats.take();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(pin!(seats.room()).poll(&mut context).is_pending());
+        let (_drainer, drain) = drain::channel();
+        let (handler, is_silent) = (Echo::default(), || socket.is_silent());
+        let mut asking = registered(asking);
+        tokio::select! {
+            () = serve_connection(stream, is_silent, &handler, &BOUNDS, &seat, drain) => panic!("{path} was cut off"),
+            _ = read_until(&mut asking, "b\"Allow\"") => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_sends_half_a_question_or_a_refused_one_without_end_gives_way() {
+    let loopback = HttpAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let (address, _, _drainer) = serve(&loopback);
+    let connect = || TcpStream::connect(address.unwrap());
+    let mut half = connect().await.unwrap();
+    half.write_all(b"POST /own HTT").await.unwrap();
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let (mut from, mut to) = connect().await.unwrap().into_split();
+        let head = "POST /hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n";
+        to.write_all(head.as_bytes()).await.unwrap();
+        busy.push(tokio::spawn(async move {
+            while to.write_all(&[b'x'; 4096]).await.is_ok() {}
+        }));
+        busy.push(tokio::spawn(async move {
+            while matches!(from.read(&mut [0; 64]).await, Ok(1..)) {}
+        }));
+    }
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let mut other = connect().await.unwrap();
+        assert!(ask(&mut other, "/").await.contains(" 200 "));
+        others.push(other);
+    }
+    read_all(half).await;
+    for task in busy {
+        task.await.unwrap();
+    }
 }
 
 /// Whether this connection is served.

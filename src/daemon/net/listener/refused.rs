@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::report::limits::{LimitCounters, ResourceLimit};
@@ -27,6 +28,20 @@ pub(super) struct RefusedConnections {
     older: Vec<OwnedFd>,
     ticks: Interval,
     limits: Arc<LimitCounters>,
+    handing: mpsc::Sender<OwnedFd>,
+    handed: mpsc::Receiver<OwnedFd>,
+}
+
+/// Where a connection is handed over that the listener did not refuse itself, to be held as its own are.
+#[derive(Clone, Debug)]
+pub(super) struct Refusals(mpsc::Sender<OwnedFd>);
+
+impl Refusals {
+    /// Has a connection held. It must be set to close with a reset.
+    pub(super) fn hand_over(&self, socket: OwnedFd) {
+        // Beyond what may be held it is reset at once.
+        let _ = self.0.try_send(socket);
+    }
 }
 
 impl RefusedConnections {
@@ -34,12 +49,21 @@ impl RefusedConnections {
     pub(super) fn new(limits: &Arc<LimitCounters>) -> Self {
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // limit: held-refusals
+        let (handing, handed) = mpsc::channel(HALF);
         Self {
             newer: Vec::new(),
             older: Vec::new(),
             ticks,
             limits: Arc::clone(limits),
+            handing,
+            handed,
         }
+    }
+
+    /// Where others hand over what they refuse.
+    pub(super) fn refusals(&self) -> Refusals {
+        Refusals(self.handing.clone())
     }
 
     /// Holds a connection.
@@ -56,18 +80,18 @@ impl RefusedConnections {
         self.newer.push(socket);
     }
 
-    /// Returns when the older ones are due; never, while there is none. Cancel-safe.
-    pub(super) async fn due(&mut self) {
-        match self.is_empty() {
-            true => std::future::pending().await,
-            false => {
-                self.ticks.tick().await;
-            }
+    /// Waits until the older ones are due, and resets them, or until one is handed over, and holds it. Cancel-safe.
+    pub(super) async fn turn(&mut self) {
+        let is_empty = self.is_empty();
+        tokio::select! {
+            biased;
+            _ = self.ticks.tick(), if !is_empty => self.reset_older(),
+            Some(socket) = self.handed.recv() => self.hold(socket),
         }
     }
 
     /// Resets the older ones, and the newer ones are the older ones then.
-    pub(super) fn reset_older(&mut self) {
+    fn reset_older(&mut self) {
         self.older.clear();
         std::mem::swap(&mut self.newer, &mut self.older);
         // A flood's memory is not kept.
@@ -114,20 +138,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_held_for_a_moment_and_then_closed() {
         let mut refused = RefusedConnections::new(&Arc::default());
-        let idle = timeout(Duration::from_secs(60), refused.due()).await;
+        let idle = timeout(Duration::from_secs(60), refused.turn()).await;
         assert!(idle.is_err(), "nothing is due where nothing is held");
         let first = hold(&mut refused);
-        assert!(timeout(PERIOD * 9 / 10, refused.due()).await.is_err());
-        refused.due().await;
-        refused.reset_older();
+        assert!(timeout(PERIOD * 9 / 10, refused.turn()).await.is_err());
+        refused.turn().await;
         let second = hold(&mut refused);
         assert!(is_open(&first), "it is one of the older ones now");
-        refused.due().await;
-        refused.reset_older();
+        refused.turn().await;
         assert!(!is_open(&first) && is_open(&second));
-        refused.due().await;
-        refused.reset_older();
+        refused.turn().await;
         assert!(!is_open(&second) && refused.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_handed_over_is_held_as_long() {
+        let mut refused = RefusedConnections::new(&Arc::default());
+        let (ours, client) = UnixStream::pair().unwrap();
+        client.set_nonblocking(true).unwrap();
+        refused.refusals().hand_over(ours.into());
+        refused.turn().await;
+        assert!(is_open(&client) && !refused.is_empty());
+        let two = timeout(PERIOD * 19 / 10, async {
+            loop {
+                refused.turn().await;
+            }
+        });
+        assert!(two.await.is_err() && is_open(&client));
+        refused.turn().await;
+        assert!(!is_open(&client) && refused.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,9 +10,10 @@ use rustix::io::Errno;
 use super::socket::KEEPALIVE_IDLE;
 use super::*;
 use crate::net::admission::{self, Admission};
-use crate::net::proxy_header::Version;
+use crate::net::proxy_header::{self, Version};
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
+use tokio::time::timeout;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -222,7 +223,13 @@ async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
         refused,
         BalancerFault::TurnedAway(TurnedAway::Ban)
     ));
-    assert_reset(&mut outside).await;
+    // As one that connects itself, after a moment at the listener.
+    assert!(timeout(Duration::ZERO, outside.read_u8()).await.is_err());
+    let unreachable = |_| panic!("nobody connects");
+    tokio::select! {
+        arrival = listener.accept(unreachable) => panic!("{arrival:?}"),
+        () = assert_reset(&mut outside) => {}
+    }
 }
 
 #[tokio::test]
@@ -260,7 +267,7 @@ async fn a_balancer_without_a_header_is_closed_at_the_deadline() {
         .unwrap_err();
     assert!(matches!(fault, BalancerFault::Deadline));
     assert_eq!(outside.read(&mut [0]).await.unwrap(), 0);
-    assert_eq!(listener.headers.available_permits(), HEADERS_PENDING);
+    assert_eq!(listener.headers.count(), 0);
 }
 
 #[tokio::test]
@@ -283,23 +290,59 @@ async fn a_client_that_is_no_balancer_is_not_asked_for_a_header() {
 }
 
 #[tokio::test]
-async fn beyond_the_pending_headers_a_balancer_is_reset() {
+async fn beyond_the_pending_headers_a_silent_balancer_gives_way_to_another() {
     let mut listener = behind_balancer();
     let to = listener.local_addr();
-    let all = u32::try_from(HEADERS_PENDING).unwrap();
-    let held = Arc::clone(&listener.headers)
-        .try_acquire_many_owned(all)
-        .unwrap();
-    let mut outside = connect_from("127.0.9.3", to).await.unwrap();
+    let crowd = "127.0.9.3".parse().unwrap();
+    let mut held: Vec<_> = (1..HEADERS_PENDING)
+        .map(|_| listener.headers.take(crowd).unwrap())
+        .collect();
+    let mut silent = connect_from("127.0.9.3", to).await.unwrap();
+    let admission = admission();
+    let reading = next_balancer(&mut listener)
+        .await
+        .read_header(SOON, all_but(&admission, "203.0.113.8"));
+    let mut reading = Box::pin(reading);
+    // Nobody was found silent yet.
+    let mut refused = connect_from("127.0.9.4", to).await.unwrap();
     let unreachable = |_| panic!("a balancer is not judged");
     tokio::select! {
         arrival = listener.accept(unreachable) => panic!("{arrival:?}"),
-        () = assert_reset(&mut outside) => {}
+        () = assert_reset(&mut refused) => {}
     }
     assert_eq!(listener.limits.get(ResourceLimit::ProxyHeaders), 1);
-    drop(held);
-    let _outside = connect_from("127.0.9.3", to).await.unwrap();
+    assert!(timeout(Duration::ZERO, &mut reading).await.is_err());
+    let _outside = connect_from("127.0.9.4", to).await.unwrap();
     let _balancer = next_balancer(&mut listener).await;
+    assert!(matches!(reading.await, Err(BalancerFault::GaveWay)));
+    assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
+    assert_eq!(listener.limits.get(ResourceLimit::ProxyHeaders), 2);
+    held.clear();
+    assert_eq!(listener.headers.count(), 1);
+}
+
+#[tokio::test]
+async fn a_balancer_whose_header_lies_unread_is_not_silent() {
+    let mut listener = behind_balancer();
+    let to = listener.local_addr();
+    let admission = admission();
+    let mut outside = connect_from("127.0.9.3", to).await.unwrap();
+    let balancer = next_balancer(&mut listener).await;
+    let reading = balancer.read_header(SOON, all_but(&admission, "203.0.113.8"));
+    outside
+        .write_all(b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 465\r\n")
+        .await
+        .unwrap();
+    let crowd = "127.0.9.3".parse().unwrap();
+    let _held: Vec<_> = (1..HEADERS_PENDING)
+        .map(|_| listener.headers.take(crowd).unwrap())
+        .collect();
+    // The runtime has not seen its octets yet, and waits.
+    let mut reading = Box::pin(reading);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(reading.as_mut().poll(&mut context).is_pending());
+    assert!(listener.headers.take(crowd).is_none());
+    assert!(reading.await.is_ok());
 }
 
 #[tokio::test]

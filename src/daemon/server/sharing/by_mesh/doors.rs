@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
@@ -26,6 +26,8 @@ use crate::server::sharing::telling::FactExchange;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The same, where this process itself was found.
 const ITSELF: Duration = Duration::from_secs(60);
+/// How long a visitor may say nothing.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// What dialling and listening work with. Clones are the same.
 #[derive(Clone)]
@@ -141,12 +143,8 @@ impl MeshDoors {
     }
 
     fn visit(&self, stream: TcpStream, from: SocketAddr, tasks: &TaskTracker, mut drain: Drain) {
-        let now = self.context.clock.now();
-        let Some(visit) = self.visitors.admit(from.ip(), now) else {
-            self.limits.count(ResourceLimit::ClusterVisitors);
-            // Closed with a reset: nothing of it stays here.
-            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-            return;
+        let Some(visit) = self.visitors.admit(from.ip()) else {
+            return self.turn_away(&stream);
         };
         let doors = self.clone();
         tasks.spawn(async move {
@@ -157,10 +155,36 @@ impl MeshDoors {
         });
     }
 
+    /// Closes with a reset: nothing of it stays here.
+    fn turn_away(&self, stream: &TcpStream) {
+        self.limits.count(ResourceLimit::ClusterVisitors);
+        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Waits until a visitor has said something; whether a handshake may begin then.
+    async fn may_begin(&self, stream: &TcpStream, from: SocketAddr, visit: &PortPlace) -> bool {
+        let mut octet = [0];
+        let heard = tokio::select! {
+            heard = timeout(SILENCE, stream.peek(&mut octet)) => heard,
+            () = visit.wanted() => return false,
+        };
+        match heard {
+            Ok(Ok(1..)) => return visit.speaks(self.context.clock.now()),
+            Ok(_) => self.tell_visit(from, &LinkFault::Closed),
+            Err(_) => self.tell_visit(from, &LinkFault::Silent(SILENCE)),
+        }
+        false
+    }
+
     async fn let_in(&self, stream: TcpStream, from: SocketAddr, visit: PortPlace) {
+        if !self.may_begin(&stream, from, &visit).await {
+            return self.turn_away(&stream);
+        }
         match MeshLink::accept(stream, &self.context).await {
             Ok(link) => {
                 drop(visit);
+                // It has shown the secret: from there it comes before strangers.
+                self.visitors.expect([from.ip()]);
                 // Nobody takes it when the process stops.
                 let _ = self.arrivals.send(Box::new(link)).await;
             }
