@@ -34,8 +34,10 @@ mod postfix;
 mod raw;
 mod read;
 mod rules;
+mod secrets;
 mod sections;
 mod similar;
+mod source;
 mod stolen;
 #[cfg(test)]
 mod testing;
@@ -47,9 +49,10 @@ use std::time::Duration;
 
 pub use self::finding::{ConfigFaults, Finding};
 
-use self::finding::{Findings, Source};
+use self::finding::Findings;
 use self::machine::Machine;
 use self::neighbours::Neighbours;
+use self::source::Source;
 use crate::auth_policy::AuthPolicySettings;
 use crate::cluster::ClusterSettings;
 use crate::crowdsec::CrowdsecSettings;

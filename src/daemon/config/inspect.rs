@@ -10,7 +10,8 @@ use std::path::Path;
 
 use nix::unistd::Group;
 
-use super::finding::{Findings, Remark, Source};
+use super::finding::{Findings, Remark};
+use super::source::Source;
 use super::{Config, raw, rules, sections};
 use crate::files;
 use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
@@ -59,7 +60,7 @@ pub(super) fn users(
             return;
         }
     };
-    let source = Source::new(&path, text);
+    let source = Source::of_names(&path, text);
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
         match user(line) {
