@@ -10,6 +10,7 @@ mod auth_policy;
 mod bounds;
 mod buckets;
 mod chain;
+mod claims;
 mod cluster;
 mod crowdsec;
 mod dovecot;
@@ -49,6 +50,7 @@ use std::time::Duration;
 
 pub use self::finding::{ConfigFaults, Finding};
 
+use self::claims::Claims;
 use self::finding::Findings;
 use self::machine::Machine;
 use self::neighbours::Neighbours;
@@ -217,7 +219,7 @@ impl Config {
             faults.conclude()?;
         }
         let mut own = Findings::new(source);
-        let admin = sections::admin(&file.admin, folder(path), &mut own);
+        let admin = sections::admin(&file.admin, folder(path), &mut Claims::default(), &mut own);
         own.conclude().map(|_| admin)
     }
 
@@ -236,28 +238,30 @@ impl Config {
 
     /// The settings of every module; a refused value becomes its default.
     fn from_raw(file: &raw::RawFile, folder: &Path, findings: &mut Findings) -> Self {
+        let claims = &mut Claims::default();
         let dialogue = sections::dialogue(file, &Machine::read(), findings);
-        let listeners = listeners::listeners(file, findings);
+        let listeners = listeners::listeners(file, claims, findings);
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
-        let store = sections::store(&file.state, folder, findings);
-        let auth_policy = auth_policy::read(file, findings);
+        let store = sections::store(&file.state, folder, claims, findings);
+        let auth_policy = auth_policy::read(file, claims, findings);
         let rules = rules::gate(file, findings);
         let (cluster, division) = cluster::read(
             &file.cluster,
             &dialogue.hostname,
             &rules.limits,
             folder,
+            claims,
             findings,
         );
-        Self {
+        let config = Self {
             upstream: listeners::upstream(
                 &file.upstream,
                 &dialogue.hostname,
                 &dialogue.mechanisms,
-                &listeners,
                 folder,
+                claims,
                 findings,
             ),
             dialogue,
@@ -282,10 +286,12 @@ impl Config {
             history: sections::history(&file.history, &store, findings),
             store,
             auth_policy,
-            admin: sections::admin(&file.admin, folder, findings),
-            web: http::web(&file.http, folder, findings),
+            admin: sections::admin(&file.admin, folder, claims, findings),
+            web: http::web(&file.http, folder, claims, findings),
             report: sections::report(&file.log),
-        }
+        };
+        std::mem::take(claims).settle(findings);
+        config
     }
 
     /// The rules, with names and what is said of single users and of countries.

@@ -43,7 +43,7 @@ mod replace;
 mod saving;
 mod tickets;
 
-pub use find::{Content, FoundFile, PastState};
+pub use find::{Content, FoundFile, PastState, is_own_name};
 pub use health::{NotKept, StateHealth};
 pub use saving::{Saved, Saving};
 

@@ -277,6 +277,11 @@ impl Findings {
         self.hidden.push(span);
     }
 
+    /// The line of `span`, counted from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        self.source.position(span.start).0
+    }
+
     /// Some entries could not be read: from now on a key may only seem to be missing.
     pub(super) fn note_partial(&mut self) {
         self.partial = true;
