@@ -179,3 +179,11 @@ fn a_list_with_something_wrong_leaves_the_old_one() {
     assert!(is_banned(&gate, "198.51.100.7", clock));
     assert!(!is_banned(&gate, "203.0.113.7", clock));
 }
+
+#[test]
+fn a_mapped_network_of_a_list_is_the_ipv4_network_and_as_wide() {
+    let mapped = network("::ffff:203.0.113.0/120").unwrap();
+    assert_eq!(mapped, "203.0.113.0/24".parse().unwrap());
+    assert!(network("::ffff:64.0.0.0/104").is_ok());
+    assert!(network("::ffff:64.0.0.0/103").is_err());
+}
