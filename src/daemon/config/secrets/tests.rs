@@ -106,7 +106,7 @@ fn the_caret_stands_under_what_is_meant_and_the_column_is_the_files() {
     assert!(said.contains(line), "{said}");
     let caret = format!("\n  | {}^^^^^", " ".repeat(30));
     assert!(said.contains(&caret), "{said}");
-    assert!(said.contains("f:1:41"), "{said}");
+    assert!(said.contains("--> f:1:41\n"), "{said}");
 }
 
 #[test]
