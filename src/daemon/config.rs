@@ -238,11 +238,21 @@ impl Config {
 
     /// The settings of every module; a refused value becomes its default.
     fn from_raw(file: &raw::RawFile, folder: &Path, findings: &mut Findings) -> Self {
-        let claims = &mut Claims::default();
+        let mut claims = Claims::default();
+        let config = Self::of_sections(file, folder, &mut claims, findings);
+        claims.settle(findings);
+        config
+    }
+
+    fn of_sections(
+        file: &raw::RawFile,
+        folder: &Path,
+        claims: &mut Claims,
+        findings: &mut Findings,
+    ) -> Self {
         let dialogue = sections::dialogue(file, &Machine::read(), findings);
         let listeners = listeners::listeners(file, claims, findings);
         let timeouts = sections::timeouts(&file.timeouts, findings);
-        let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
         let store = sections::store(&file.state, folder, claims, findings);
         let auth_policy = auth_policy::read(file, claims, findings);
@@ -255,7 +265,8 @@ impl Config {
             claims,
             findings,
         );
-        let config = Self {
+        Self {
+            tls: sections::tls(&file.tls, folder, findings),
             upstream: listeners::upstream(
                 &file.upstream,
                 &dialogue.hostname,
@@ -266,7 +277,6 @@ impl Config {
             ),
             dialogue,
             listeners,
-            tls,
             turns: sections::turns(file, timeouts.login, findings),
             processes,
             registry: sections::registry(&file.admission, processes, findings),
@@ -289,9 +299,7 @@ impl Config {
             admin: sections::admin(&file.admin, folder, claims, findings),
             web: http::web(&file.http, folder, claims, findings),
             report: sections::report(&file.log),
-        };
-        std::mem::take(claims).settle(findings);
-        config
+        }
     }
 
     /// The rules, with names and what is said of single users and of countries.
