@@ -10,6 +10,7 @@ mod auth_policy;
 mod bounds;
 mod buckets;
 mod chain;
+mod claims;
 mod cluster;
 mod crowdsec;
 mod dovecot;
@@ -34,8 +35,10 @@ mod postfix;
 mod raw;
 mod read;
 mod rules;
+mod secrets;
 mod sections;
 mod similar;
+mod source;
 mod stolen;
 #[cfg(test)]
 mod testing;
@@ -47,9 +50,11 @@ use std::time::Duration;
 
 pub use self::finding::{ConfigFaults, Finding};
 
-use self::finding::{Findings, Source};
+use self::claims::Claims;
+use self::finding::Findings;
 use self::machine::Machine;
 use self::neighbours::Neighbours;
+use self::source::Source;
 use crate::auth_policy::AuthPolicySettings;
 use crate::cluster::ClusterSettings;
 use crate::crowdsec::CrowdsecSettings;
@@ -214,7 +219,7 @@ impl Config {
             faults.conclude()?;
         }
         let mut own = Findings::new(source);
-        let admin = sections::admin(&file.admin, folder(path), &mut own);
+        let admin = sections::admin(&file.admin, folder(path), &mut Claims::default(), &mut own);
         own.conclude().map(|_| admin)
     }
 
@@ -233,33 +238,45 @@ impl Config {
 
     /// The settings of every module; a refused value becomes its default.
     fn from_raw(file: &raw::RawFile, folder: &Path, findings: &mut Findings) -> Self {
+        let mut claims = Claims::default();
+        let config = Self::of_sections(file, folder, &mut claims, findings);
+        claims.settle(findings);
+        config
+    }
+
+    fn of_sections(
+        file: &raw::RawFile,
+        folder: &Path,
+        claims: &mut Claims,
+        findings: &mut Findings,
+    ) -> Self {
         let dialogue = sections::dialogue(file, &Machine::read(), findings);
-        let listeners = listeners::listeners(file, findings);
+        let listeners = listeners::listeners(file, claims, findings);
         let timeouts = sections::timeouts(&file.timeouts, findings);
-        let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
-        let store = sections::store(&file.state, folder, findings);
-        let auth_policy = auth_policy::read(file, findings);
+        let store = sections::store(&file.state, folder, claims, findings);
+        let auth_policy = auth_policy::read(file, claims, findings);
         let rules = rules::gate(file, findings);
         let (cluster, division) = cluster::read(
             &file.cluster,
             &dialogue.hostname,
             &rules.limits,
             folder,
+            claims,
             findings,
         );
         Self {
+            tls: sections::tls(&file.tls, folder, findings),
             upstream: listeners::upstream(
                 &file.upstream,
                 &dialogue.hostname,
                 &dialogue.mechanisms,
-                &listeners,
                 folder,
+                claims,
                 findings,
             ),
             dialogue,
             listeners,
-            tls,
             turns: sections::turns(file, timeouts.login, findings),
             processes,
             registry: sections::registry(&file.admission, processes, findings),
@@ -279,8 +296,8 @@ impl Config {
             history: sections::history(&file.history, &store, findings),
             store,
             auth_policy,
-            admin: sections::admin(&file.admin, folder, findings),
-            web: http::web(&file.http, folder, findings),
+            admin: sections::admin(&file.admin, folder, claims, findings),
+            web: http::web(&file.http, folder, claims, findings),
             report: sections::report(&file.log),
         }
     }

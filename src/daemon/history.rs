@@ -24,6 +24,7 @@ mod written;
 
 pub use database::HistoryFault;
 pub use historian::Historian;
+pub use place::is_own_name;
 pub use reader::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryReader, HourCount, ListedAccount,
     OperatorAct, PastBan, PastDecision, PastOutage, PastProgram,

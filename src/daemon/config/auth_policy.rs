@@ -9,6 +9,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
+use super::claims::{ClaimedPlace, Claims};
 use super::finding::{Findings, Remark};
 use super::raw;
 use super::value::Given;
@@ -22,7 +23,11 @@ const SHORTEST: usize = 16;
 const MAKE_ONE: &str = "make one with: openssl rand -hex 16";
 
 /// The door; none where it is not wanted, or refused.
-pub(super) fn read(file: &raw::RawFile, findings: &mut Findings) -> Option<AuthPolicySettings> {
+pub(super) fn read(
+    file: &raw::RawFile,
+    claims: &mut Claims,
+    findings: &mut Findings,
+) -> Option<AuthPolicySettings> {
     let given = &file.auth_policy;
     let listen = given
         .listen
@@ -33,6 +38,8 @@ pub(super) fn read(file: &raw::RawFile, findings: &mut Findings) -> Option<AuthP
         findings.refuse(remark.help("for example \"127.0.0.1:4001\""));
         return None;
     };
+    let place = ClaimedPlace::Listen(address);
+    claims.enter("auth-policy.listen", place, Some(listen.span()));
     if !address.ip().is_loopback() {
         let remark = Remark::at(
             listen.span(),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
+use super::claims::Claims;
 use super::finding::{Findings, Remark};
 use super::{lender, mesh, raw};
 use crate::cluster::ClusterSettings;
@@ -27,10 +28,11 @@ pub(super) fn read(
     hostname: &str,
     limits: &Quotas,
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> (Option<ClusterSettings>, Division) {
     const ALONE: (Option<ClusterSettings>, Division) = (None, Division::Alone);
-    let store = lender::read(given, folder, findings);
+    let store = lender::read(given, folder, claims, findings);
     let listed = given.machines.as_ref();
     let Some(listed) = listed.filter(|listed| !listed.get_ref().is_empty()) else {
         refuse_without_machines(given, findings);
@@ -73,7 +75,7 @@ pub(super) fn read(
         name,
         machines,
         secret: lender::secret(given, folder, findings),
-        mesh: mesh::read(given, findings),
+        mesh: mesh::read(given, claims, findings),
         store,
     };
     (Some(settings), division)

@@ -2,48 +2,16 @@
 //!
 //! A [`Finding`] refuses the file, warns, or hints; [`Findings`] collects them, so that an
 //! administrator sees all of them at once. Shown as the file's line with a caret under the value.
-//! Not here: the checks (`read`, `bounds` and the files beside them), and where findings are
+//! Not here: the checks (`read`, `bounds` and the files beside them), what of a line is shown (`source`), and where findings are
 //! printed (`cli`, `server`).
 
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-/// A file as it was read: the name that findings show, and the text that they quote.
-#[derive(Debug)]
-pub(super) struct Source {
-    name: String,
-    text: String,
-}
-
-impl Source {
-    pub(super) fn new(path: &Path, text: String) -> Arc<Self> {
-        let name = path.display().to_string();
-        Arc::new(Self { name, text })
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// `span`, cut to the text.
-    fn clamp(&self, span: &Range<usize>) -> Range<usize> {
-        let start = self.boundary(span.start);
-        start..self.boundary(span.end).max(start)
-    }
-
-    /// The last start of a character at or before `offset`.
-    fn boundary(&self, offset: usize) -> usize {
-        let mut offset = offset.min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        offset
-    }
-}
+use super::source::{ShownText, Source};
 
 /// A remark on a file: where, what, and what would be right.
 #[derive(Clone, Debug)]
@@ -109,18 +77,14 @@ pub struct Finding {
 impl Finding {
     /// The file's name, as it was passed in.
     pub fn file(&self) -> &str {
-        &self.source.name
+        self.source.name()
     }
 
     /// Line and column of the value, counted from 1, the column in characters; none where the
     /// finding is about the file as a whole.
     pub fn position(&self) -> Option<(usize, usize)> {
-        let start = self.source.clamp(self.remark.span.as_ref()?).start;
-        let before = self.source.text.get(..start)?;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before.get(line_start..)?.chars().count() + 1;
-        Some((line, column))
+        let span = self.remark.span.as_ref()?;
+        Some(self.source.position(span.start))
     }
 
     /// What was found.
@@ -141,7 +105,7 @@ impl Finding {
 
     /// The finding on one line, for a log: `file:line:column: message; help`.
     pub fn summary(&self) -> String {
-        let mut summary = self.source.name.clone();
+        let mut summary = self.source.name().to_owned();
         if let Some((line, column)) = self.position() {
             summary += &format!(":{line}:{column}");
         }
@@ -161,7 +125,7 @@ impl Finding {
         let title = level.primary_title(self.remark.message.as_str());
         let group = match &self.remark.span {
             Some(span) => title.element(self.snippet(span)),
-            None => title.element(Origin::path(self.source.name.as_str())),
+            None => title.element(Origin::path(self.source.name())),
         };
         match &self.remark.help {
             Some(help) => group.element(Level::HELP.message(help.as_str())),
@@ -170,16 +134,33 @@ impl Finding {
     }
 
     fn snippet(&self, span: &Range<usize>) -> Snippet<'_, Annotation<'_>> {
-        let caret = AnnotationKind::Primary.span(self.source.clamp(span));
+        let shown = ShownText::of(&self.source);
+        let caret = AnnotationKind::Primary.span(shown.span(&self.source, span));
         let beside = self.remark.beside.as_ref().map(|(span, label)| {
             AnnotationKind::Context
-                .span(self.source.clamp(span))
+                .span(shown.span(&self.source, span))
                 .label(*label)
         });
-        Snippet::source(self.source.text.as_str())
-            .path(self.source.name.as_str())
+        Snippet::source(shown.into_text())
+            .path(self.source.name())
             .annotation(caret)
             .annotations(beside)
+    }
+
+    /// The finding as it was rendered, with the file's column in place of that of what is shown.
+    fn in_place(&self, rendered: String) -> String {
+        let (Some(span), Some((line, column))) = (&self.remark.span, self.position()) else {
+            return rendered;
+        };
+        let shown = ShownText::of(&self.source).column(&self.source, span);
+        let at = |column| format!("{}:{line}:{column}", self.source.name());
+        rendered.replacen(&at(shown), &at(column), 1)
+    }
+
+    /// Without the secrets of the file in what is said of it.
+    fn hide_secrets(&mut self) {
+        let Remark { span, message, .. } = &mut self.remark;
+        *message = self.source.without_secrets(message, span.as_ref());
     }
 }
 
@@ -190,7 +171,7 @@ impl fmt::Display for Finding {
         } else {
             Renderer::plain()
         };
-        f.write_str(&renderer.render(&[self.group()]))
+        f.write_str(&self.in_place(renderer.render(&[self.group()])))
     }
 }
 
@@ -247,6 +228,8 @@ impl std::error::Error for ConfigFaults {}
 pub(super) struct Findings {
     source: Arc<Source>,
     found: Vec<Finding>,
+    /// What of the file is not shown, beside what its text shows to be a secret.
+    hidden: Vec<Range<usize>>,
     /// Some entries could not be read, so a key that seems to be missing may be one of them.
     partial: bool,
 }
@@ -256,6 +239,7 @@ impl Findings {
         Self {
             source,
             found: Vec::new(),
+            hidden: Vec::new(),
             partial: false,
         }
     }
@@ -288,6 +272,16 @@ impl Findings {
         self.add(Severity::Hint, Arc::clone(&self.source), remark);
     }
 
+    /// What stands at `span` is shown in no finding.
+    pub(super) fn hide(&mut self, span: Range<usize>) {
+        self.hidden.push(span);
+    }
+
+    /// The line of `span`, counted from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        self.source.position(span.start).0
+    }
+
     /// Some entries could not be read: from now on a key may only seem to be missing.
     pub(super) fn note_partial(&mut self) {
         self.partial = true;
@@ -305,6 +299,13 @@ impl Findings {
                 .map_or(usize::MAX, |span| span.start);
             (elsewhere, at)
         });
+        let shown = own.hiding(&self.hidden);
+        for finding in &mut self.found {
+            if Arc::ptr_eq(&finding.source, &own) {
+                finding.source = Arc::clone(&shown);
+            }
+            finding.hide_secrets();
+        }
         let (faults, warnings): (Vec<_>, Vec<_>) = self
             .found
             .into_iter()

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
+use super::claims::{ClaimedPlace, Claims};
 use super::finding::{Findings, Remark};
 use super::raw;
 use super::sections::{check_socket_path, path};
@@ -21,6 +22,7 @@ const LONGEST_NAME: usize = 253;
 pub(super) fn web(
     given: &raw::RawHttp,
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> Option<WebSettings> {
     let hosts = hosts(given, findings);
@@ -32,6 +34,11 @@ pub(super) fn web(
         Some(socket) if !socket.is_empty() => unix(socket, listen, given, folder, findings),
         _ => tcp(listen, findings)?,
     };
+    let place = match &address {
+        HttpAddress::Tcp(address) => ClaimedPlace::Listen(*address),
+        HttpAddress::Unix { path, .. } => ClaimedPlace::Socket(path.clone()),
+    };
+    claims.enter("http.listen", place, Some(listen.span()));
     let actions = match given.actions {
         true => PageActions::Allowed,
         false => PageActions::Forbidden,

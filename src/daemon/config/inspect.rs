@@ -10,7 +10,8 @@ use std::path::Path;
 
 use nix::unistd::Group;
 
-use super::finding::{Findings, Remark, Source};
+use super::finding::{Findings, Remark};
+use super::source::Source;
 use super::{Config, raw, rules, sections};
 use crate::files;
 use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
@@ -59,7 +60,7 @@ pub(super) fn users(
             return;
         }
     };
-    let source = Source::new(&path, text);
+    let source = Source::of_names(&path, text);
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
         match user(line) {
@@ -168,21 +169,27 @@ fn warn_readable_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
     }
 }
 
-/// Warns of a state directory that others can write: they could change who is known and banned.
+/// Refuses what is no directory, and warns of one that others can write: they could change who is known and banned.
 pub(super) fn state(file: &raw::RawFile, config: &Config, findings: &mut Findings) {
     const WRITTEN_BY_OTHERS: u32 = 0o002;
     let directory = &config.store.directory;
-    let mode = directory.metadata().map(|metadata| metadata.mode());
-    if mode.is_ok_and(|mode| mode & WRITTEN_BY_OTHERS != 0) {
+    let Ok(metadata) = directory.metadata() else {
+        return;
+    };
+    let remark = |what| match &file.state.directory {
+        Some(given) => Remark::at(given.span(), what),
+        None => Remark::of_file(what),
+    };
+    if !metadata.is_dir() {
+        let what = format!("{} is no directory", directory.display());
+        findings
+            .refuse(remark(what).help("write the path of a directory that is Gatepost's alone"));
+    } else if metadata.mode() & WRITTEN_BY_OTHERS != 0 {
         let what = format!(
             "every user of this machine can write into {}",
             directory.display()
         );
-        let remark = match &file.state.directory {
-            Some(given) => Remark::at(given.span(), what),
-            None => Remark::of_file(what),
-        };
-        findings.warn(remark.help(format!(
+        findings.warn(remark(what).help(format!(
             "only Gatepost may write there: chmod 0700 {}",
             directory.display()
         )));

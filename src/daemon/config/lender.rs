@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
+use super::claims::{ClaimedPlace, Claims};
 use super::finding::{Findings, Remark};
 use super::raw;
 use super::sections::{check_socket_path, path};
@@ -28,6 +29,7 @@ const LONGEST_PASSWORD: u64 = 4096;
 pub(super) fn read(
     given: &raw::RawCluster,
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> Option<LenderSettings> {
     let store = given_text(&given.store)?;
@@ -45,6 +47,8 @@ pub(super) fn read(
         LenderPlace::Unix(socket) => {
             let socket = path(folder, socket);
             check_socket_path(&socket, store, findings);
+            let place = ClaimedPlace::Dial(socket.clone());
+            claims.enter("cluster.store", place, Some(store.span()));
             LenderAddress::Unix(socket)
         }
         LenderPlace::Clear(host, port) => {

@@ -132,8 +132,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::finding::Source;
     use crate::config::read::read as read_file;
+    use crate::config::source::Source;
 
     #[track_caller]
     fn limits(text: &str) -> Result<Quotas, Vec<String>> {

@@ -1,15 +1,14 @@
 //! listeners - the listeners, and the addresses of Postfix
 //!
-//! Two listeners that would receive each other's connections are refused before anything is bound,
-//! and so is an upstream that is one of our own listeners.
-//! Not here: binding and connecting (`net::listener`, `net::upstream`).
+//! Not here: whether two of them meet (`claims`), binding and connecting (`net::listener`, `net::upstream`).
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::path::Path;
 
 use toml::Spanned;
 
+use super::claims::{ClaimedPlace, Claims, canonical};
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::value::Quoted;
@@ -26,10 +25,17 @@ const SUBMISSION: u16 = 587;
 const SMTP: u16 = 25;
 
 /// The listeners; `[::]:465` with implicit TLS where none is configured.
-pub(super) fn listeners(file: &raw::RawFile, findings: &mut Findings) -> Vec<ListenerSettings> {
+pub(super) fn listeners(
+    file: &raw::RawFile,
+    claims: &mut Claims,
+    findings: &mut Findings,
+) -> Vec<ListenerSettings> {
+    const KEY: &str = "listen.address";
     let Some(given) = &file.listen else {
+        let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, SUBMISSIONS));
+        claims.enter(KEY, ClaimedPlace::Listen(address), None);
         return vec![ListenerSettings {
-            address: SocketAddr::from((Ipv6Addr::UNSPECIFIED, SUBMISSIONS)),
+            address,
             tls: TlsStart::Implicit,
             proxy_from: Vec::new(),
         }];
@@ -40,7 +46,6 @@ pub(super) fn listeners(file: &raw::RawFile, findings: &mut Findings) -> Vec<Lis
         ));
     }
     let mut listeners = Vec::new();
-    let mut taken: Vec<(SocketAddr, Range<usize>)> = Vec::new();
     for entry in given {
         let table = entry.get_ref();
         let Some(address) = &table.address else {
@@ -53,15 +58,7 @@ pub(super) fn listeners(file: &raw::RawFile, findings: &mut Findings) -> Vec<Lis
         };
         let span = address.span();
         let address = canonical(address.get_ref().0);
-        if let Some((other, beside)) = taken.iter().find(|(other, _)| overlap(*other, address)) {
-            findings.refuse(overlap_remark(
-                address,
-                *other,
-                span.clone(),
-                beside.clone(),
-            ));
-        }
-        taken.push((address, span.clone()));
+        claims.enter(KEY, ClaimedPlace::Listen(address), Some(span.clone()));
         let tls = table
             .tls
             .as_ref()
@@ -74,23 +71,6 @@ pub(super) fn listeners(file: &raw::RawFile, findings: &mut Findings) -> Vec<Lis
         });
     }
     listeners
-}
-
-fn overlap_remark(
-    address: SocketAddr,
-    other: SocketAddr,
-    span: Range<usize>,
-    beside: Range<usize>,
-) -> Remark {
-    let help = match other.ip().is_unspecified() || address.ip().is_unspecified() {
-        true => {
-            "[::] covers every address of this machine, 0.0.0.0 every IPv4 address: one listener is enough"
-        }
-        false => "one listener is enough",
-    };
-    Remark::at(span, format!("{address} is already covered by {other}"))
-        .beside(beside, "listens here")
-        .help(help)
 }
 
 /// Warns where a port and its TLS start differ from what mail programs expect.
@@ -113,35 +93,13 @@ fn warn_port(port: u16, tls: TlsStart, span: Range<usize>, findings: &mut Findin
     findings.warn(Remark::at(span, message).help(help));
 }
 
-/// A mapped address as the IPv4 address.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
-        IpAddr::V6(_) => address,
-    }
-}
-
-/// Whether two listeners would receive each other's connections. Port 0 is a new port each time.
-fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port() && a.port() != 0 && (takes(a.ip(), b.ip()) || takes(b.ip(), a.ip()))
-}
-
-/// Whether a listener on `listener` receives connections to `address`: `[::]` receives both families.
-fn takes(listener: IpAddr, address: IpAddr) -> bool {
-    match listener {
-        IpAddr::V6(v6) if v6.is_unspecified() => true,
-        IpAddr::V4(v4) if v4.is_unspecified() => address.is_ipv4(),
-        _ => listener == address,
-    }
-}
-
 /// The settings of the upstream.
 pub(super) fn upstream(
     given: &raw::RawUpstream,
     hostname: &str,
     mechanisms: &[Mechanism],
-    listeners: &[ListenerSettings],
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> upstream::UpstreamSettings {
     let announce = given
@@ -156,7 +114,7 @@ pub(super) fn upstream(
         );
     }
     upstream::UpstreamSettings {
-        addresses: addresses(given, listeners, folder, findings),
+        addresses: addresses(given, folder, claims, findings),
         announce,
         hostname: hostname.to_owned(),
         mechanisms: mechanisms.to_vec(),
@@ -165,8 +123,8 @@ pub(super) fn upstream(
 
 fn addresses(
     given: &raw::RawUpstream,
-    listeners: &[ListenerSettings],
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> Vec<UpstreamAddress> {
     const HELP: &str = "say where Postfix listens for Gatepost: addresses = [\"127.0.0.1:10465\"]";
@@ -185,12 +143,18 @@ fn addresses(
                 Remark::at(entry.span(), "this address is named twice").help("once is enough"),
             );
         }
-        match &address {
+        let place = match &address {
             UpstreamAddress::Unix(path) => {
-                sections::check_socket_path(&folder.join(path), entry, findings)
+                let path = folder.join(path);
+                sections::check_socket_path(&path, entry, findings);
+                ClaimedPlace::Dial(path)
             }
-            UpstreamAddress::Tcp(socket) => check_upstream(*socket, entry, listeners, findings),
-        }
+            UpstreamAddress::Tcp(socket) => {
+                check_upstream(*socket, entry, findings);
+                ClaimedPlace::Connect(*socket)
+            }
+        };
+        claims.enter("upstream.addresses", place, Some(entry.span()));
         addresses.push(address);
     }
     addresses
@@ -199,7 +163,6 @@ fn addresses(
 fn check_upstream(
     socket: SocketAddr,
     given: &Spanned<Quoted<UpstreamAddress>>,
-    listeners: &[ListenerSettings],
     findings: &mut Findings,
 ) {
     let remark = |message: String| Remark::at(given.span(), message);
@@ -210,17 +173,7 @@ fn check_upstream(
         );
         return;
     }
-    let own = listeners.iter().map(|listener| listener.address);
-    if let Some(own) = own.into_iter().find(|own| {
-        overlap(*own, socket) && (!own.ip().is_unspecified() || socket.ip().is_loopback())
-    }) {
-        findings.refuse(
-            remark(format!(
-                "{socket} is our own listener {own}: Gatepost would connect to itself"
-            ))
-            .help("write the address and the port of the master.cf entry"),
-        );
-    } else if [SUBMISSIONS, SUBMISSION, SMTP].contains(&socket.port()) {
+    if [SUBMISSIONS, SUBMISSION, SMTP].contains(&socket.port()) {
         findings.warn(
             remark(format!("port {} is Postfix's own service for clients", socket.port())).help(
                 "Gatepost needs an entry of its own, without TLS and with the client announced: see config/master.cf",
@@ -246,40 +199,5 @@ pub(super) fn warn_remote(given: &raw::RawUpstream, machine: &Machine, findings:
                 .help("put an encrypted tunnel in between, or run Gatepost beside Postfix"),
             );
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn overlaps(a: &str, b: &str) -> bool {
-        let both = [(a, b), (b, a)]
-            .map(|(a, b)| overlap(canonical(a.parse().unwrap()), canonical(b.parse().unwrap())));
-        assert_eq!(both[0], both[1]);
-        both[0]
-    }
-
-    #[test]
-    fn a_dual_stack_listener_overlaps_every_address_at_its_port() {
-        for other in ["0.0.0.0:465", "127.0.0.1:465", "[::1]:465", "[::]:465"] {
-            assert!(overlaps("[::]:465", other), "{other}");
-        }
-        assert!(!overlaps("[::]:465", "0.0.0.0:587"));
-    }
-
-    #[test]
-    fn the_ipv4_wildcard_overlaps_mapped_addresses() {
-        assert!(overlaps("0.0.0.0:465", "127.0.0.1:465"));
-        assert!(overlaps("0.0.0.0:465", "[::ffff:127.0.0.1]:465"));
-        assert!(!overlaps("0.0.0.0:465", "[::1]:465"));
-    }
-
-    #[test]
-    fn single_addresses_and_ports_chosen_by_the_kernel_do_not_overlap() {
-        assert!(overlaps("127.0.0.1:465", "127.0.0.1:465"));
-        assert!(!overlaps("127.0.0.1:465", "127.0.0.2:465"));
-        assert!(!overlaps("[::]:0", "0.0.0.0:0"));
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use toml::Spanned;
 
+use super::claims::{ClaimedPlace, Claims};
 use super::finding::{Findings, Remark};
 use super::raw;
 use super::value::Given;
@@ -15,7 +16,11 @@ const LISTEN: &str = "write an address of this machine and a port, like \"10.0.0
 const PEERS: &str = "write the name or address of another machine and the port where it listens, like \"mx2.example.org:4652\"";
 
 /// The links; none: none are wanted, or they are refused.
-pub(super) fn read(given: &raw::RawCluster, findings: &mut Findings) -> Option<MeshSettings> {
+pub(super) fn read(
+    given: &raw::RawCluster,
+    claims: &mut Claims,
+    findings: &mut Findings,
+) -> Option<MeshSettings> {
     let span = wanted(given)?;
     let store = given.store.as_ref();
     if let Some(store) = store.filter(|store| !store.get_ref().is_empty()) {
@@ -47,7 +52,7 @@ pub(super) fn read(given: &raw::RawCluster, findings: &mut Findings) -> Option<M
         findings.refuse(Remark::at(machines.span(), message).help(help));
     }
     Some(MeshSettings {
-        listen: listen(given, findings),
+        listen: listen(given, claims, findings),
         peers: peers(given, findings),
     })
 }
@@ -64,13 +69,23 @@ fn listens(given: &Given<String>) -> Option<&Spanned<String>> {
     given.as_ref().filter(|listen| !listen.get_ref().is_empty())
 }
 
-fn listen(given: &raw::RawCluster, findings: &mut Findings) -> Option<SocketAddr> {
+fn listen(
+    given: &raw::RawCluster,
+    claims: &mut Claims,
+    findings: &mut Findings,
+) -> Option<SocketAddr> {
     let listen = listens(&given.listen)?;
     let address = listen.get_ref().parse::<SocketAddr>().ok();
     let address = address.filter(|address| address.port() > 0);
-    if address.is_none() {
-        let message = format!("{:?} is no address and port", listen.get_ref());
-        findings.refuse(Remark::at(listen.span(), message).help(LISTEN));
+    match address {
+        Some(address) => {
+            let place = ClaimedPlace::Listen(address);
+            claims.enter("cluster.listen", place, Some(listen.span()));
+        }
+        None => {
+            let message = format!("{:?} is no address and port", listen.get_ref());
+            findings.refuse(Remark::at(listen.span(), message).help(LISTEN));
+        }
     }
     address
 }

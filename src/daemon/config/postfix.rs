@@ -227,7 +227,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::finding::Source;
+    use crate::config::source::Source;
 
     const ENTRIES: &str = "\
 smtp       inet  n       -       y       -       -       smtpd

@@ -11,8 +11,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::finding::{Findings, Remark};
-use super::raw;
-use super::similar;
+use super::{raw, secrets, similar};
 
 /// The keys of the file. Those that cannot be read are left out and reported.
 pub(super) fn read(text: &str, findings: &mut Findings) -> raw::RawFile {
@@ -38,6 +37,12 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> raw::RawFile {
         findings.note_partial();
         let span = fault.span().unwrap_or_default();
         findings.refuse(explain(fault.message(), span.clone()));
+        // Under a mistyped key may stand what must not be shown.
+        if fault.message().starts_with("unknown field ")
+            && let Some(value) = secrets::value_of(text, &span)
+        {
+            findings.hide(value);
+        }
         if !take_out_of_table(root.get_mut(), &span) {
             return raw::RawFile::default();
         }
@@ -152,7 +157,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::finding::Source;
+    use crate::config::source::Source;
 
     #[track_caller]
     fn faults(text: &str) -> Vec<String> {

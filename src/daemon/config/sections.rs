@@ -4,12 +4,14 @@
 //! service read the same files.
 //! Not here: the gate's keys (`rules`), listeners (`listeners`), the content of files (`inspect`).
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::bounds::{DAY, HOUR, MINUTE, SECOND};
+use super::claims::{ClaimedPlace, Claims};
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::raw;
@@ -300,6 +302,7 @@ pub(super) fn drain(given: &raw::RawTimeouts, findings: &mut Findings) -> Durati
 pub(super) fn store(
     given: &raw::RawState,
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> StoreSettings {
     let directory = given.directory.as_ref();
@@ -310,10 +313,12 @@ pub(super) fn store(
             "write its path",
         );
     }
+    let span = directory.map(Spanned::span);
     let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
-    StoreSettings {
-        directory: path(folder, directory),
-    }
+    let directory = path(folder, directory);
+    let place = ClaimedPlace::State(directory.clone());
+    claims.enter("state.directory", place, span);
+    StoreSettings { directory }
 }
 
 pub(super) fn history(
@@ -336,6 +341,7 @@ pub(super) fn history(
 pub(super) fn admin(
     given: &raw::RawAdmin,
     folder: &Path,
+    claims: &mut Claims,
     findings: &mut Findings,
 ) -> admin::AdminSettings {
     let socket = given.socket.as_ref();
@@ -346,6 +352,10 @@ pub(super) fn admin(
     if let Some(given) = socket {
         check_socket_path(&socket_path, given, findings);
     }
+    if has_name(&socket_path) {
+        let place = ClaimedPlace::Socket(socket_path.clone());
+        claims.enter("admin.socket", place, socket.map(Spanned::span));
+    }
     let group = given.group.as_ref().map(Spanned::get_ref);
     admin::AdminSettings {
         socket: socket_path,
@@ -355,18 +365,21 @@ pub(super) fn admin(
 
 /// Refuses a path that the kernel could not bind or connect to.
 pub(super) fn check_socket_path<T>(path: &Path, given: &Spanned<T>, findings: &mut Findings) {
-    let length = path.as_os_str().len();
-    if path.file_name().is_none() || length > LONGEST_SOCKET_PATH {
+    if !has_name(path) || path.as_os_str().len() > LONGEST_SOCKET_PATH {
         findings.refuse(
             Remark::at(
                 given.span(),
-                format!("{} is not a valid path for a socket", path.display()),
+                format!("{path:?} is not a valid path for a socket"),
             )
             .help(format!(
                 "a socket's path ends in a name and has at most {LONGEST_SOCKET_PATH} octets"
             )),
         );
     }
+}
+
+fn has_name(path: &Path) -> bool {
+    path.file_name().is_some() && !path.as_os_str().as_bytes().ends_with(b"/")
 }
 
 pub(super) fn report(given: &raw::RawLog) -> report::ReportSettings {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::finding::{Findings, Source};
+use super::finding::Findings;
+use super::source::Source;
 use super::value::Given;
 
 /// Findings on an empty file.

@@ -27,6 +27,11 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 pub(super) const DAMAGED: &str = ".damaged";
 pub(super) const OF_VERSION: &str = ".version-";
 
+/// Whether the history uses this name in a state directory.
+pub fn is_own_name(name: &str) -> bool {
+    name.starts_with(NAME)
+}
+
 /// The directory of the history, and whose it is.
 #[derive(Debug)]
 pub(super) struct HistoryPlace {

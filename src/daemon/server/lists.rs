@@ -24,6 +24,7 @@ use crate::known_passwords::KnownPasswordsSettings;
 use crate::owner;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::lists::{ListRefusal, MOST_NETWORKS, MOST_SOURCES, is_narrow};
+use gatepost_core::gate::request::networks::canonical;
 use gatepost_core::moment::Moment;
 
 /// What the files' names begin with.
@@ -278,6 +279,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
     let network = address.or_else(|_| text.parse::<IpNet>());
     let network = network.map_err(|_| format!("{text:?} is no address and no network"))?;
+    let network = canonical(network);
     match is_narrow(network) {
         true => Ok(network),
         false => Err(refusal(ListRefusal::Wide(network))),

@@ -55,6 +55,14 @@ pub struct FoundFile {
     pub file: StateFile,
 }
 
+/// Whether Gatepost itself uses this name in a state directory, now or while a file waits or is put aside.
+pub fn is_own_name(name: &str) -> bool {
+    let base = name.split(TEMPORARY).next().unwrap_or_default();
+    let base = base.split('.').next().unwrap_or_default();
+    let journals = [CHANGES, FIRST_JOURNAL].map(|name| name.trim_end_matches('.'));
+    [KNOWN, DEBTS, KEYS, TICKETS, FIRST_SNAPSHOT].contains(&base) || journals.contains(&base)
+}
+
 /// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {

@@ -185,6 +185,17 @@ fn a_state_directory_that_others_can_write_gets_a_warning() {
 }
 
 #[test]
+fn a_state_directory_that_is_a_file_is_refused() {
+    let folder = Folder::new();
+    folder.write("state", "");
+    folder.config("state.directory = \"state\"");
+    let faults = folder.load(NOW).unwrap_err();
+    let said = faults.to_string();
+    assert!(said.contains("state is no directory"), "{said}");
+    assert_eq!(faults.faults().len(), 1, "{said}");
+}
+
+#[test]
 fn an_upstream_on_another_machine_gets_a_warning() {
     let folder = Folder::new();
     let config = fs::read_to_string(folder.path("gatepost.toml")).unwrap();

@@ -168,7 +168,7 @@ impl fmt::Display for NetworkKey {
 #[error("{0:?} is no {1}")]
 pub struct KeyFault(String, &'static str);
 
-/// Reads an address, or an address with `/64` (IPv6) or `/32` (IPv4) behind it.
+/// Reads an address, or an address with `/64` (IPv6) or `/32` (IPv4, `/128` if mapped) behind it.
 impl FromStr for ClientKey {
     type Err = KeyFault;
 
@@ -177,6 +177,7 @@ impl FromStr for ClientKey {
         let (address, prefix) = split(text);
         let address: IpAddr = address.parse().map_err(|_| fault())?;
         match (address.to_canonical(), prefix) {
+            (IpAddr::V4(_), Some("128")) if address.is_ipv6() => Ok(Self::new(address)),
             (IpAddr::V4(_), None | Some("32")) | (IpAddr::V6(_), None | Some("64" | "128")) => {
                 Ok(Self::new(address))
             }
@@ -185,7 +186,7 @@ impl FromStr for ClientKey {
     }
 }
 
-/// Reads an address, or an address with `/24` (IPv4) or `/48` (IPv6) behind it.
+/// Reads an address, or an address with `/24` (IPv4, `/120` if mapped) or `/48` (IPv6) behind it.
 impl FromStr for NetworkKey {
     type Err = KeyFault;
 
@@ -199,6 +200,9 @@ impl FromStr for NetworkKey {
         let (address, prefix) = split(text);
         let address: IpAddr = address.parse().map_err(|_| fault())?;
         match (address.to_canonical(), prefix) {
+            (IpAddr::V4(_), Some("120")) if address.is_ipv6() => {
+                Ok(ClientKey::new(address).network())
+            }
             (IpAddr::V4(_), None | Some("24")) | (IpAddr::V6(_), None | Some("48")) => {
                 Ok(ClientKey::new(address).network())
             }
@@ -234,6 +238,22 @@ mod tests {
     fn a_mapped_address_is_the_ipv4_client() {
         assert_eq!(client("::ffff:203.0.113.7"), client("203.0.113.7"));
         assert_eq!(client("203.0.113.7").to_string(), "203.0.113.7");
+    }
+
+    #[test]
+    fn a_mapped_network_is_the_ipv4_network() {
+        let network = "::ffff:203.0.113.0/120".parse::<NetworkKey>().unwrap();
+        assert_eq!(network.to_string(), "203.0.113.0/24");
+        let one = "::ffff:203.0.113.7/128".parse::<ClientKey>().unwrap();
+        assert_eq!(one, client("203.0.113.7"));
+        for text in [
+            "203.0.113.0/120",
+            "::ffff:203.0.113.0/119",
+            "2001:db8::/120",
+        ] {
+            assert!(text.parse::<NetworkKey>().is_err(), "{text}");
+            assert!(text.parse::<ClientKey>().is_err(), "{text}");
+        }
     }
 
     #[test]

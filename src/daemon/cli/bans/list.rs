@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use crate::admin::message::{BanMessage, Request, Response};
 use crate::cli::{OperatorArgs, print_json};
+use gatepost_core::gate::request::networks::canonical;
 
 /// Which bans to list.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -112,7 +113,8 @@ fn show(response: &Response, out: &mut dyn Write) -> io::Result<()> {
 
 fn read_network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
-    let network = address.or_else(|_| text.parse::<IpNet>().map(|net| net.trunc()));
+    let network = address.or_else(|_| text.parse::<IpNet>());
+    let network = network.map(|network| canonical(network).trunc());
     network.map_err(|_| {
         "write an address or a network: 203.0.113.7, 10.0.0.0/8, 2001:db8::/32".to_owned()
     })
@@ -152,6 +154,10 @@ mod tests {
             ["203.0.113.7", "203.0.113.0/24"]
         );
         assert_eq!(chosen(Some("203.0.113.8"), None, None), ["203.0.113.0/24"]);
+        assert_eq!(
+            chosen(Some("::ffff:203.0.0.0/112"), None, None),
+            ["203.0.113.7", "203.0.113.0/24"]
+        );
         assert_eq!(
             chosen(Some("2001:db8::/32"), None, None),
             ["2001:db8:1:2::/64"]

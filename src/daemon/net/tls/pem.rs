@@ -146,6 +146,8 @@ impl FileForm {
             _ if has("CERTIFICATE REQUEST-----") => Some(Self::Request),
             _ if has("BEGIN TRUSTED CERTIFICATE") => Some(Self::Trusted),
             _ if has("PUBLIC KEY-----") => Some(Self::PublicKey),
+            // Without a mark, or behind another one, and with something else before the first block.
+            _ if has("\0B\0E\0G\0I\0N") => Some(Self::Utf16),
             _ => None,
         }
     }
@@ -176,7 +178,7 @@ impl FileForm {
             Self::Trusted => format!(
                 "holds OpenSSL's TRUSTED CERTIFICATE; convert it: openssl x509 -in {path} -out chain.pem"
             ),
-            Self::Utf16 => "is text in UTF-16; save it in UTF-8 or ASCII".to_owned(),
+            Self::Utf16 => "is text in UTF-16, by its byte order mark or its letters; save it in UTF-8 or ASCII".to_owned(),
         }
     }
 }
@@ -265,7 +267,7 @@ fn with_line_breaks(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut rest = text;
     while let Some(at) = rest.windows(BEGIN.len()).position(|part| part == BEGIN) {
         let (before, block) = rest.split_at(at);
-        let before = before.strip_suffix(b"\xef\xbb\xbf").unwrap_or(before);
+        let before = without_marks(before);
         broken.extend_from_slice(before);
         if before.ends_with(b"-----") {
             broken.push(b'\n');
@@ -276,6 +278,15 @@ fn with_line_breaks(text: &[u8]) -> Zeroizing<Vec<u8>> {
     }
     broken.extend_from_slice(rest);
     broken
+}
+
+/// What stands before a block, without byte order marks (of UTF-8, and of UTF-16 before text that is not) and blanks at its end.
+fn without_marks(mut before: &[u8]) -> &[u8] {
+    const MARKS: [&[u8]; 5] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b" ", b"\t"];
+    while let Some(rest) = MARKS.iter().find_map(|mark| before.strip_suffix(*mark)) {
+        before = rest;
+    }
+    before
 }
 
 fn contains(octets: &[u8], mark: &[u8]) -> bool {

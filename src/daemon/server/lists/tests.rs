@@ -200,3 +200,11 @@ fn lists_whose_directory_was_removed_are_written_into_the_new_one() {
     assert!(is_banned(&next, "198.51.100.7", clock) && is_banned(&next, "2001:db8::7", clock));
     assert_eq!(next.lists()[0].networks, 2);
 }
+
+#[test]
+fn a_mapped_network_of_a_list_is_the_ipv4_network_and_as_wide() {
+    let mapped = network("::ffff:203.0.113.0/120").unwrap();
+    assert_eq!(mapped, "203.0.113.0/24".parse().unwrap());
+    assert!(network("::ffff:64.0.0.0/104").is_ok());
+    assert!(network("::ffff:64.0.0.0/103").is_err());
+}

@@ -100,6 +100,37 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
 }
 
 #[test]
+fn a_byte_order_mark_hides_no_block_and_is_told_where_it_stands_for_other_letters() {
+    let key = KeyPair::generate().unwrap();
+    let chain = params(&["mx.example.org"]).self_signed(&key).unwrap().pem();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chain.pem");
+    let read = |mark: &[u8], text: &[u8]| {
+        std::fs::write(&path, [mark, text].concat()).unwrap();
+        let read = crate::net::tls::read_chain(&path);
+        read.map(|chain| chain.len())
+            .map_err(|fault| fault.to_string())
+    };
+    let twice: &[u8] = b"\xef\xbb\xbf\xef\xbb\xbf";
+    for mark in [
+        twice,
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf \t",
+        b"\xef\xbb\xbf\r\n",
+        b"\xff\xfe",
+    ] {
+        assert_eq!(read(mark, chain.as_bytes()), Ok(1), "{mark:?}");
+    }
+    let text = format!("subject=mx\n{chain}");
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (mark, text) in [("", &little), ("", &big), ("\u{feff}", &little)] {
+        let told = read(mark.as_bytes(), text).unwrap_err();
+        assert!(told.contains("byte order mark"), "{told}");
+    }
+}
+
+#[test]
 fn a_wrong_date_is_told_to_the_second_and_is_no_fault() {
     let second = |at: u64| Moment::from_seconds(at);
     let mut shelf = Shelf::new();
