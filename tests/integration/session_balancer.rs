@@ -118,7 +118,11 @@ fn a_balancer_that_announces_nobody_is_not_served() {
 
 #[test]
 fn a_silent_balancer_is_not_waited_for_once_the_end_has_begun() {
-    let mut balanced = balanced(|setup| setup.with("timeouts.handshake", "5m"));
+    let mut balanced = balanced(|setup| {
+        setup
+            .with("timeouts.handshake", "5m")
+            .with("timeouts.drain", "10m")
+    });
     let session = balanced.gatepost.session(loopback(22, 1), ANNA);
     let mut silent = balanced.gatepost.silent();
     assert!(silent.is_open());

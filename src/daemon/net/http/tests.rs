@@ -373,34 +373,24 @@ async fn a_question_that_lies_unread_is_answered_though_its_seat_is_wanted() {
     }
 }
 
-#[tokio::test]
-async fn who_sends_half_a_question_or_a_refused_one_without_end_gives_way() {
-    let loopback = HttpAddress::Tcp("127.0.0.1:0".parse().unwrap());
-    let (address, _, _drainer) = serve(&loopback);
-    let connect = || TcpStream::connect(address.unwrap());
-    let mut half = connect().await.unwrap();
-    half.write_all(b"POST /own HTT").await.unwrap();
-    let mut busy = Vec::new();
-    for _ in 0..2 {
-        let (mut from, mut to) = connect().await.unwrap().into_split();
-        let head = "POST /hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n";
-        to.write_all(head.as_bytes()).await.unwrap();
-        busy.push(tokio::spawn(async move {
-            while to.write_all(&[b'x'; 4096]).await.is_ok() {}
-        }));
-        busy.push(tokio::spawn(async move {
-            while matches!(from.read(&mut [0; 64]).await, Ok(1..)) {}
-        }));
-    }
-    let mut others = Vec::new();
-    for _ in 0..3 {
-        let mut other = connect().await.unwrap();
-        assert!(ask(&mut other, "/").await.contains(" 200 "));
-        others.push(other);
-    }
-    read_all(half).await;
-    for task in busy {
-        task.await.unwrap();
+#[tokio::test(start_paused = true)]
+async fn who_was_refused_gives_way_also_while_it_sends() {
+    let refused = "POST /hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab";
+    for (begun, gives_way) in [(refused, true), ("POST /own HT", false)] {
+        let (mut client, theirs) = duplex(1024);
+        client.write_all(begun.as_bytes()).await.unwrap();
+        let seats = Seats::new(1);
+        let seat = seats.take();
+        let (_drainer, drain) = drain::channel();
+        let handler = Echo::default();
+        let serving = serve_connection(theirs, || false, &handler, &BOUNDS, &seat, drain);
+        let mut serving = pin!(serving);
+        let moment = Duration::from_millis(1);
+        assert!(timeout(moment, &mut serving).await.is_err());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(pin!(seats.room()).poll(&mut context).is_pending());
+        let ended = timeout(moment, &mut serving).await.is_ok();
+        assert_eq!(ended, gives_way, "{begun}");
     }
 }
 
