@@ -30,7 +30,7 @@ pub(in crate::gate) struct Claim {
     pub(in crate::gate) case: Case,
     pub(in crate::gate) tokens: Tokens,
     /// What of them others of its address wait for, until it is settled.
-    pub(in crate::gate) _unsettled: Option<UnsettledTokens>,
+    pub(in crate::gate) unsettled: Option<UnsettledTokens>,
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
     pub(in crate::gate) reply: FailureReply,

@@ -351,7 +351,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
         let claim = Box::new(Claim {
             case: self.case,
-            _unsettled: self.gate.unsettled.hold(&tokens),
+            unsettled: self.gate.unsettled.hold(&tokens),
             tokens,
             grounds,
             basis,

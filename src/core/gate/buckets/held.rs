@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::gate::buckets::key::BucketKey;
 use crate::gate::case::{Basis, Case, Tokens};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::verdict::Reason;
@@ -87,6 +88,18 @@ impl HeldAttempts {
         *ring = kept;
         self.count.store(ring.len(), Ordering::Relaxed);
         freed.into()
+    }
+
+    /// When their tokens of this bucket were taken, as far as is known.
+    pub(in crate::gate) fn taken_of(&self, key: BucketKey) -> Vec<Moment> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let ring = self.lock();
+        let have = ring
+            .iter()
+            .filter(|held| held.tokens.iter().any(|token| token.is_of(key)));
+        have.map(|held| held.at).collect()
     }
 
     /// How many of them stay spent for want of room.
