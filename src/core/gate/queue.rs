@@ -5,7 +5,7 @@
 //! its turn goes to the back, so a crowd from one network holds up nobody else; while half of the turns are free, it
 //! may have a second one. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
-//! their [`QueueClass`]. Who is only forgiven has one turn of four, so that a turn is free for all others, and
+//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Who is only forgiven has one turn of four, so that a turn is free for all others, and
 //! its line is short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
 //! turn: a channel, an attempt. Not here: who has to wait (`judge`), the waiting itself (the callers).
@@ -33,7 +33,7 @@ const TURNS_PER_FORGIVEN: usize = 4;
 pub enum QueueClass {
     /// A familiar pair while the backend is suspected to fail: its success shows that it works.
     Probe,
-    /// No bucket refuses it, and somebody has logged in in its network: a crowd does not wait for a pool. All ordinary
+    /// No bucket refuses it, and somebody has logged in in its network: a crowd does not wait for all of a pool. All ordinary
     /// attempts of that network that wait are lifted with it, so that they stay in order.
     Neighbour,
     /// No bucket refuses it, or there is reason to think that it is honest.
@@ -117,6 +117,7 @@ impl<W> Queue<W> {
                 share,
                 held: 0,
                 forgiven: 0,
+                owes_ordinary: false,
                 next: 0,
                 networks: HashMap::new(),
                 order: BTreeMap::new(),
@@ -196,6 +197,8 @@ struct Lines<W> {
     held: usize,
     /// Those of them that attempts have which are only forgiven.
     forgiven: usize,
+    /// Whether the next turn is an ordinary attempt's, if one waits: the last one went to one that came before those.
+    owes_ordinary: bool,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
     networks: HashMap<NetworkKey, NetworkLine<W>>,
@@ -289,7 +292,8 @@ impl<W> Lines<W> {
             (*class != QueueClass::Forgiven || self.forgiven < most)
                 && (*holding == Holder::BelowShare || self.held < self.settings.at_once / 2)
         };
-        let place = *self.order.keys().find(may)?;
+        let first = *self.order.keys().find(may)?;
+        let place = self.owed(first, may).unwrap_or(first);
         let network = self.order.remove(&place)?;
         let line = self.networks.get_mut(&network)?;
         line.place = None;
@@ -297,10 +301,26 @@ impl<W> Lines<W> {
         line.held += 1;
         self.deadlines.remove(&(waits.deadline, order.number));
         self.held += 1;
+        self.owes_ordinary = place.0 == QueueClass::Neighbour;
         let class = order.class;
         self.forgiven += usize::from(class == QueueClass::Forgiven);
         self.put_in_order(network);
         Some((waits.waiter, Turn { network, class }))
+    }
+
+    /// The ordinary network whose turn it is although `first` would come before it.
+    fn owed(
+        &self,
+        first: NetworkPlace,
+        may: impl Fn(&&NetworkPlace) -> bool,
+    ) -> Option<NetworkPlace> {
+        if !self.owes_ordinary || first.0 != QueueClass::Neighbour {
+            return None;
+        }
+        let begin = |class| (class, Holder::BelowShare, 0);
+        let ordinary = begin(QueueClass::Ordinary)..begin(QueueClass::Forgiven);
+        let mut ordinary = self.order.range(ordinary).map(|(place, _)| place);
+        ordinary.find(may).copied()
     }
 
     fn free(&mut self, turn: &Turn) {

@@ -203,7 +203,8 @@ fn a_probe_goes_first_and_who_is_only_forgiven_last() {
 }
 
 #[test]
-fn a_network_where_somebody_has_logged_in_goes_before_a_pool_and_keeps_its_order() {
+fn a_network_where_somebody_has_logged_in_has_every_second_turn_beside_a_pool_and_keeps_its_order()
+{
     let queue = queue(1);
     queue.enter(network(9), QueueClass::Ordinary, 90, START);
     let mut turn = turn_of(&queue, 90);
@@ -212,12 +213,30 @@ fn a_network_where_somebody_has_logged_in_goes_before_a_pool_and_keeps_its_order
     }
     queue.enter(network(1), QueueClass::Ordinary, 10, START);
     queue.enter(network(1), QueueClass::Neighbour, 11, START);
-    for waiter in [10, 11, 20, 30, 40] {
+    for waiter in [10, 20, 11, 30, 40] {
         queue.free(turn);
         turn = turn_of(&queue, waiter);
     }
     queue.free(turn);
     nothing_is_kept(&queue);
+}
+
+#[test]
+fn however_many_come_where_somebody_has_logged_in_a_stranger_has_a_turn() {
+    let queue = queue(1);
+    queue.enter(network(99), QueueClass::Ordinary, 99, START);
+    let mut turn = turn_of(&queue, 99);
+    for number in 1..65 {
+        queue.enter(network(number), QueueClass::Neighbour, number, START);
+    }
+    queue.enter(network(70), QueueClass::Ordinary, 70, START);
+    for waiter in [1, 70, 2, 3] {
+        queue.free(turn);
+        turn = turn_of(&queue, waiter);
+    }
+    queue.enter(network(71), QueueClass::Ordinary, 71, START);
+    queue.free(turn);
+    queue.free(turn_of(&queue, 71));
 }
 
 #[test]
