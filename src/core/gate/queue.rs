@@ -18,29 +18,12 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
 
+mod class;
 mod line;
 
+pub use class::QueueClass;
+use class::{MOST_FORGIVEN, TURNS_PER_FORGIVEN};
 use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder};
-
-/// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
-/// the last of them waits 4 s.
-const MOST_FORGIVEN: usize = 8;
-/// One turn of so many, and one at least, is for attempts that are only forgiven.
-const TURNS_PER_FORGIVEN: usize = 4;
-
-/// Which attempts go first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum QueueClass {
-    /// A familiar pair while the backend is suspected to fail: its success shows that it works.
-    Probe,
-    /// No bucket refuses it, and somebody has logged in in its network: a crowd does not wait for all of a pool. All ordinary
-    /// attempts of that network that wait are lifted with it, so that they stay in order.
-    Neighbour,
-    /// No bucket refuses it, or there is reason to think that it is honest.
-    Ordinary,
-    /// A bucket would refuse it, but for settling in or a dry run.
-    Forgiven,
-}
 
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
