@@ -233,6 +233,14 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             {
                 QueueClass::Probe
             }
+            // Others feign outages, and their old guesses cost nothing then.
+            NetworkTrust::Familiar
+                if self.case.who.trust.is_familiar()
+                    && !self.gate.outage.is_suspected()
+                    && !self.gate.turns_had.are_many(&self.case, self.now) =>
+            {
+                QueueClass::AtHome
+            }
             NetworkTrust::Familiar => QueueClass::Neighbour,
             NetworkTrust::Near | NetworkTrust::Unknown => QueueClass::Ordinary,
         }
@@ -356,6 +364,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             grounds,
             basis,
             reply: self.reply,
+            class: self.stage.class(),
             delay: self.delay,
         });
         Verdict::Allow(Permit { claim }).into()

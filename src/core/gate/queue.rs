@@ -212,7 +212,7 @@ impl<W> Lines<W> {
             is_lifted: false,
             waiting: BTreeMap::new(),
         });
-        line.is_lifted |= class == QueueClass::Neighbour;
+        line.is_lifted |= class.leaves_turns();
         let class = match class {
             QueueClass::Neighbour => QueueClass::Ordinary,
             class => class,
@@ -284,7 +284,7 @@ impl<W> Lines<W> {
         line.held += 1;
         self.deadlines.remove(&(waits.deadline, order.number));
         self.held += 1;
-        self.owes_ordinary = place.0 == QueueClass::Neighbour;
+        self.owes_ordinary = place.0.leaves_turns();
         let class = order.class;
         self.forgiven += usize::from(class == QueueClass::Forgiven);
         self.put_in_order(network);
@@ -297,7 +297,7 @@ impl<W> Lines<W> {
         first: NetworkPlace,
         may: impl Fn(&&NetworkPlace) -> bool,
     ) -> Option<NetworkPlace> {
-        if !self.owes_ordinary || first.0 != QueueClass::Neighbour {
+        if !self.owes_ordinary || !first.0.leaves_turns() {
             return None;
         }
         let begin = |class| (class, Holder::BelowShare, 0);

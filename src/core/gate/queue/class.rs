@@ -13,6 +13,9 @@ pub(super) const TURNS_PER_FORGIVEN: usize = 4;
 pub enum QueueClass {
     /// A familiar pair while the backend is suspected to fail: its success shows that it works.
     Probe,
+    /// A familiar pair whose client has just failed. Its own bucket bounds it, and how often its user was accepted so
+    /// lately (`turns_had`).
+    AtHome,
     /// No bucket refuses it, and somebody has logged in in its network: a crowd does not wait for all of a pool. All ordinary
     /// attempts of that network that wait are lifted with it, so that they stay in order.
     Neighbour,
@@ -20,4 +23,11 @@ pub enum QueueClass {
     Ordinary,
     /// A bucket would refuse it, but for settling in or a dry run.
     Forgiven,
+}
+
+impl QueueClass {
+    /// Whether it goes before ordinary attempts, and leaves every second turn to them.
+    pub(super) const fn leaves_turns(self) -> bool {
+        matches!(self, Self::AtHome | Self::Neighbour)
+    }
 }

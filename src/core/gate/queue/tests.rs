@@ -185,7 +185,7 @@ fn new_settings_hold_at_once_and_take_no_turn_away() {
 }
 
 #[test]
-fn a_probe_goes_first_and_who_is_only_forgiven_last() {
+fn a_probe_goes_first_then_who_is_at_home_and_who_is_only_forgiven_last() {
     let queue = queue(1);
     queue.enter(network(9), QueueClass::Ordinary, 90, START);
     let mut turn = turn_of(&queue, 90);
@@ -193,8 +193,9 @@ fn a_probe_goes_first_and_who_is_only_forgiven_last() {
     queue.enter(network(2), QueueClass::Ordinary, 20, START);
     queue.enter(network(1), QueueClass::Ordinary, 11, START);
     queue.enter(network(4), QueueClass::Neighbour, 40, START);
+    queue.enter(network(5), QueueClass::AtHome, 50, START);
     queue.enter(network(3), QueueClass::Probe, 30, START);
-    for waiter in [30, 40, 20, 11, 10] {
+    for waiter in [30, 50, 20, 40, 11, 10] {
         queue.free(turn);
         turn = turn_of(&queue, waiter);
     }
@@ -340,6 +341,7 @@ enum Happening {
 fn class() -> impl Strategy<Value = QueueClass> {
     prop_oneof![
         Just(QueueClass::Probe),
+        Just(QueueClass::AtHome),
         Just(QueueClass::Neighbour),
         Just(QueueClass::Ordinary),
         Just(QueueClass::Forgiven),

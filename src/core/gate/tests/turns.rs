@@ -109,6 +109,34 @@ fn after_a_clients_new_failure_its_familiar_pairs_wait_in_turn_for_a_minute() {
     ));
 }
 
+/// The class in which a right password waits.
+fn class(world: &mut World, from: &str, name: &str) -> Option<QueueClass> {
+    match first(world, from, name) {
+        First::Wait(class) => Some(class),
+        First::Decided(_) => None,
+    }
+}
+
+#[test]
+fn after_a_typing_error_a_familiar_pair_waits_before_strangers_but_not_without_end() {
+    let mut world = World::new(settings());
+    for name in ["anna", "bert"] {
+        world.befriend(name, HOME);
+    }
+    world.guess(HOME, "anna", "Falscher-Satz-hier");
+    for _ in 0..10 {
+        assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::AtHome));
+        world.login(HOME, "anna");
+    }
+    assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::Neighbour));
+    assert_eq!(class(&mut world, HOME, "bert"), Some(QueueClass::AtHome));
+    world.pass(MINUTE * 5);
+    world.guess(HOME, "anna", "Noch-ein-Satz-hier");
+    assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::AtHome));
+    world.login(HOME, "anna");
+    assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::Neighbour));
+}
+
 #[test]
 fn a_turn_that_never_came_is_told_and_counted_and_costs_nothing() {
     let mut world = World::new(settings());
