@@ -233,11 +233,12 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             {
                 QueueClass::Probe
             }
+            _ if self.gate.is_frequent(&self.case, self.now) => QueueClass::Frequent,
             // Others feign outages, and their old guesses cost nothing then.
             NetworkTrust::Familiar
                 if self.case.who.trust.is_familiar()
                     && !self.gate.outage.is_suspected()
-                    && !self.gate.turns_had.are_many(&self.case, self.now) =>
+                    && !self.gate.has_had_many(&self.case, self.now) =>
             {
                 QueueClass::AtHome
             }
@@ -330,7 +331,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         let forgiven = match self.question().forgiveness(&self.case, prospect) {
             Err(short) => Err(short),
             Ok(route) => {
-                if let Some(wait) = self.stage.wait(prospect.class()) {
+                let class = match self.gate.is_frequent(&self.case, self.now) {
+                    true => QueueClass::Frequent,
+                    false => prospect.class(),
+                };
+                if let Some(wait) = self.stage.wait(class) {
                     return wait;
                 }
                 // The buckets had tokens when it began to wait: a crowd may wait for the same few.

@@ -22,8 +22,8 @@ mod class;
 mod line;
 
 pub use class::QueueClass;
-use class::{MOST_FORGIVEN, TURNS_PER_FORGIVEN};
-use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder};
+use class::{MOST_FORGIVEN, TURNS_PER_LOW_CLASS};
+use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder, first_of};
 
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,7 @@ impl<W> Queue<W> {
                 share,
                 held: 0,
                 forgiven: 0,
+                frequent: 0,
                 owes_ordinary: false,
                 next: 0,
                 networks: HashMap::new(),
@@ -180,6 +181,8 @@ struct Lines<W> {
     held: usize,
     /// Those of them that attempts have which are only forgiven.
     forgiven: usize,
+    /// Those that users have who were let in often.
+    frequent: usize,
     /// Whether the next turn is an ordinary attempt's, if one waits: the last one went to one that came before those.
     owes_ordinary: bool,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
@@ -242,7 +245,7 @@ impl<W> Lines<W> {
     fn is_crowded(&self) -> bool {
         let waiting = self
             .order
-            .range((QueueClass::Forgiven, Holder::BelowShare, 0)..);
+            .range(first_of(QueueClass::Forgiven)..first_of(QueueClass::Frequent));
         waiting.take(MOST_FORGIVEN).count() == MOST_FORGIVEN
     }
 
@@ -270,12 +273,16 @@ impl<W> Lines<W> {
     /// A turn for the first network that may have one. At most as many hold their share as there are turns, so the
     /// search is short.
     fn grant(&mut self) -> Option<(W, Turn)> {
-        let most = self.settings.at_once.div_ceil(TURNS_PER_FORGIVEN);
+        let most = self.settings.at_once.div_ceil(TURNS_PER_LOW_CLASS);
         let may = |(class, holding, _): &&NetworkPlace| {
             (*class != QueueClass::Forgiven || self.forgiven < most)
                 && (*holding == Holder::BelowShare || self.held < self.settings.at_once / 2)
         };
-        let first = *self.order.keys().find(may)?;
+        let mut places = match self.frequent < most {
+            true => self.order.range(..),
+            false => self.order.range(..first_of(QueueClass::Frequent)),
+        };
+        let first = *places.find(|(place, _)| may(place))?.0;
         let place = self.owed(first, may).unwrap_or(first);
         let network = self.order.remove(&place)?;
         let line = self.networks.get_mut(&network)?;
@@ -287,6 +294,7 @@ impl<W> Lines<W> {
         self.owes_ordinary = place.0.leaves_turns();
         let class = order.class;
         self.forgiven += usize::from(class == QueueClass::Forgiven);
+        self.frequent += usize::from(class == QueueClass::Frequent);
         self.put_in_order(network);
         Some((waits.waiter, Turn { network, class }))
     }
@@ -300,16 +308,17 @@ impl<W> Lines<W> {
         if !self.owes_ordinary || !first.0.leaves_turns() {
             return None;
         }
-        let begin = |class| (class, Holder::BelowShare, 0);
-        let ordinary = begin(QueueClass::Ordinary)..begin(QueueClass::Forgiven);
+        let ordinary = first_of(QueueClass::Ordinary)..first_of(QueueClass::Forgiven);
         let mut ordinary = self.order.range(ordinary).map(|(place, _)| place);
         ordinary.find(may).copied()
     }
 
     fn free(&mut self, turn: &Turn) {
         self.held = self.held.saturating_sub(1);
-        if turn.class == QueueClass::Forgiven {
-            self.forgiven = self.forgiven.saturating_sub(1);
+        match turn.class {
+            QueueClass::Forgiven => self.forgiven = self.forgiven.saturating_sub(1),
+            QueueClass::Frequent => self.frequent = self.frequent.saturating_sub(1),
+            _ => {}
         }
         if let Some(line) = self.networks.get_mut(&turn.network) {
             line.held = line.held.saturating_sub(1);

@@ -5,8 +5,8 @@
 /// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
 /// the last of them waits 4 s.
 pub(super) const MOST_FORGIVEN: usize = 8;
-/// One turn of so many, and one at least, is for attempts that are only forgiven.
-pub(super) const TURNS_PER_FORGIVEN: usize = 4;
+/// One turn of so many, and one at least, is for each of the two last classes.
+pub(super) const TURNS_PER_LOW_CLASS: usize = 4;
 
 /// Which attempts go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,9 +23,20 @@ pub enum QueueClass {
     Ordinary,
     /// A bucket would refuse it, but for settling in or a dry run.
     Forgiven,
+    /// From where its user is a stranger, and its user was accepted so many times lately (`turns_had`): who holds an account keeps
+    /// no other out.
+    Frequent,
 }
 
 impl QueueClass {
+    /// The class in which an attempt of this one waits for a place among exchanges, and for its second turn there.
+    pub const fn in_exchange(self) -> Self {
+        match self {
+            Self::Frequent => Self::Frequent,
+            _ => Self::Ordinary,
+        }
+    }
+
     /// Whether it goes before ordinary attempts, and leaves every second turn to them.
     pub(super) const fn leaves_turns(self) -> bool {
         matches!(self, Self::AtHome | Self::Neighbour)

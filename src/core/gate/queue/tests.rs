@@ -280,6 +280,26 @@ fn who_is_only_forgiven_has_one_turn_of_four_and_the_others_stay_free() {
 }
 
 #[test]
+fn who_was_let_in_often_comes_last_and_has_one_turn_of_four() {
+    let queue = queue(4);
+    for number in 0..20 {
+        queue.enter(network(number), QueueClass::Frequent, number, START);
+    }
+    let frequent = turn_of(&queue, 0);
+    for number in 20..23 {
+        queue.enter(network(number), QueueClass::Ordinary, number, START);
+    }
+    let mut held = granted(&queue);
+    assert_eq!(held.len(), 3, "however many wait");
+    queue.enter(network(30), QueueClass::Forgiven, 30, START);
+    queue.free(frequent);
+    held.push((30, turn_of(&queue, 30)));
+    let (_, turn) = held.remove(0);
+    queue.free(turn);
+    held.push((1, turn_of(&queue, 1)));
+}
+
+#[test]
 fn the_line_of_those_who_are_only_forgiven_is_short_and_told_at_once() {
     let queue = queue(1);
     queue.enter(network(99), QueueClass::Ordinary, 99, START);
@@ -345,6 +365,7 @@ fn class() -> impl Strategy<Value = QueueClass> {
         Just(QueueClass::Neighbour),
         Just(QueueClass::Ordinary),
         Just(QueueClass::Forgiven),
+        Just(QueueClass::Frequent),
     ]
 }
 
@@ -421,13 +442,24 @@ impl Model {
         let several = self.held.len() - busy.len();
         assert!(several <= Self::AT_ONCE / 2, "{several} second turns");
         assert!(self.held.len() <= Self::AT_ONCE);
-        let forgiven = |turn: &Turn| turn.class == QueueClass::Forgiven;
-        let forgiven = self.held.iter().filter(|(_, turn)| forgiven(turn)).count();
+        let of_class = |class| {
+            let of_class = |(_, turn): &&(u32, Turn)| turn.class == class;
+            self.held.iter().filter(of_class).count()
+        };
+        let [forgiven, frequent] = [QueueClass::Forgiven, QueueClass::Frequent].map(of_class);
         assert!(forgiven <= 1, "{forgiven} of {} turns", Self::AT_ONCE);
+        assert!(frequent <= 1, "{frequent} of {} turns", Self::AT_ONCE);
         let half_is_free = self.held.len() < Self::AT_ONCE / 2;
+        // A network waits in the class of its best attempt.
+        let is_best = |number: u32, class| {
+            let mut others = self.waiting.iter().filter(|(_, of, _)| *of == number);
+            others.all(|(_, _, other)| other.order.class >= class)
+        };
         let could_go = |(_, number, ticket): &(u32, u32, Ticket)| {
             (half_is_free || !busy.contains(number))
                 && (ticket.order.class != QueueClass::Forgiven || forgiven == 0)
+                && (ticket.order.class != QueueClass::Frequent || frequent == 0)
+                && is_best(*number, ticket.order.class)
         };
         assert!(
             self.held.len() == Self::AT_ONCE || !self.waiting.iter().any(could_go),
