@@ -39,7 +39,7 @@ impl TurnsHad {
         !self.0.has_token(counted_as(trust, user), now)
     }
 
-    /// An attempt was accepted. Without an end of the wait there was no turn, and a probe is wanted.
+    /// An attempt was accepted. Who did not wait had no turn, and a probe is wanted.
     pub(in crate::gate) fn accepted(&self, claim: &Claim, now: Moment) {
         if claim.class.is_some_and(|class| class != QueueClass::Probe) {
             // More than are few are as many.

@@ -35,13 +35,6 @@ pub(in crate::gate) enum Token {
     Lent(Bucket, SliceId),
 }
 
-impl Token {
-    /// Whether it was taken from there.
-    pub(in crate::gate) fn is_of(&self, from: BucketKey) -> bool {
-        matches!(self, Self::Own(key, _) if *key == from)
-    }
-}
-
 /// What is kept of a keyed bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gate) struct BucketRow {

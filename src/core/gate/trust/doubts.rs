@@ -122,9 +122,7 @@ impl Doubts {
             return Vec::new();
         }
         let kept = self.lock();
-        let have = kept
-            .values()
-            .filter(|doubt| doubt.tokens.iter().any(|token| token.is_of(key)));
+        let have = kept.values().filter(|doubt| doubt.tokens.have_of(key));
         have.map(|doubt| doubt.asked).collect()
     }
 
