@@ -43,6 +43,7 @@ mod settle;
 mod settling;
 mod settling_together;
 mod trust;
+mod turns_had;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -82,6 +83,7 @@ use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
 use crate::gate::trust::systems::Systems;
 use crate::gate::trust::typing_errors::TypingErrors;
+use crate::gate::turns_had::TurnsHad;
 use crate::moment::Moment;
 
 pub use acquaintance::{Acquaintance, ConnectedClient};
@@ -125,6 +127,7 @@ pub struct Gate {
     /// Whether nothing is forgiven yet, because other machines may have settled in long ago.
     waits_to_settle: AtomicBool,
     first_days: FirstDays,
+    turns_had: TurnsHad,
     /// What of the state of an earlier process could not be taken over.
     restored: Restored,
     /// How far the clock on the wall is ahead of the gate's moments, in nanoseconds: for the next process, which
@@ -176,6 +179,7 @@ impl Gate {
             settling: AtomicU64::new(now.as_nanos().max(1)),
             waits_to_settle: AtomicBool::new(false),
             first_days: FirstDays::default(),
+            turns_had: TurnsHad::new(&keys.table),
             restored: Restored::default(),
             wall: AtomicI64::new(0),
             answered: AtomicU64::new(0),

@@ -232,7 +232,11 @@ impl Judging {
 
     /// A place among the exchanges in which Postfix waits for the client. None: none was free in time, or before its
     /// client's connection was wanted for another.
-    async fn place(&self, asker: &(impl Asker + Sync)) -> Result<Option<ExchangePlace>, Refused> {
+    async fn place(
+        &self,
+        asker: &(impl Asker + Sync),
+        class: QueueClass,
+    ) -> Result<Option<ExchangePlace>, Refused> {
         let (client, mut drain) = (asker.client(), asker.drain());
         let now = self.clock.now();
         let neighbourhood = match self.gate().standing(client, now) {
@@ -240,7 +244,7 @@ impl Judging {
             _ => Neighbourhood::Unfamiliar,
         };
         tokio::select! {
-            place = self.exchanges.take(client, neighbourhood, now) => Ok(place),
+            place = self.exchanges.take((client, class), neighbourhood, now) => Ok(place),
             () = drain.begun() => Err(Refused::Draining),
             () = asker.evicted() => Ok(None),
         }
@@ -255,17 +259,34 @@ impl Judging {
         asker: &(impl Asker + Sync),
         since: Moment,
     ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
-        let (queue, network) = (self.sequence.queue(), attempt.client.network());
         let mut drain = asker.drain();
         let held = tokio::select! {
             biased;
             () = drain.begun() => return Err(Refused::Draining),
-            held = turns::take(queue, network, class, since, self.clock.now()) => held,
+            held = self.take_turn(attempt, class, since) => held,
             () = asker.evicted() => None,
         };
         match self.when_idle(held).await {
             Some(turn) => Ok(self.with_turn(turn, attempt).await?),
             None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
+        }
+    }
+
+    /// Waits for a turn, in a lower class where its user was accepted so often meanwhile that the turn is not its own: those of
+    /// one account that came together do not all keep the place that the first of them had.
+    async fn take_turn(
+        &self,
+        attempt: &AuthAttempt<'_>,
+        mut class: QueueClass,
+        since: Moment,
+    ) -> Option<Held> {
+        let (queue, network) = (self.sequence.queue(), attempt.client.network());
+        loop {
+            let held = turns::take(queue, network, class, since, self.clock.now()).await?;
+            match self.gate().lowered(attempt, class, self.clock.now()) {
+                None => return Some(held),
+                Some(lower) => class = lower,
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::gate::buckets::route::Few;
 use crate::gate::buckets::spec::WordList;
 use crate::gate::buckets::unsettled::UnsettledTokens;
 use crate::gate::buckets::words::Word;
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, Password, Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::device::DeviceTrust;
@@ -30,10 +31,12 @@ pub(in crate::gate) struct Claim {
     pub(in crate::gate) case: Case,
     pub(in crate::gate) tokens: Tokens,
     /// What of them others of its address wait for, until it is settled.
-    pub(in crate::gate) _unsettled: Option<UnsettledTokens>,
+    pub(in crate::gate) unsettled: Option<UnsettledTokens>,
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
     pub(in crate::gate) reply: FailureReply,
+    /// The class in which it has waited for a turn; none: it had to wait for none.
+    pub(in crate::gate) class: Option<QueueClass>,
     /// How long after it was judged its password may be checked: then its tokens are there.
     pub(in crate::gate) delay: Duration,
 }

@@ -233,6 +233,15 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             {
                 QueueClass::Probe
             }
+            _ if self.gate.is_frequent(&self.case, self.now) => QueueClass::Frequent,
+            // Others feign outages, and their old guesses cost nothing then.
+            NetworkTrust::Familiar
+                if self.case.who.trust.is_familiar()
+                    && !self.gate.outage.is_suspected()
+                    && !self.gate.has_had_many(&self.case, self.now) =>
+            {
+                QueueClass::AtHome
+            }
             NetworkTrust::Familiar => QueueClass::Neighbour,
             NetworkTrust::Near | NetworkTrust::Unknown => QueueClass::Ordinary,
         }
@@ -322,7 +331,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         let forgiven = match self.question().forgiveness(&self.case, prospect) {
             Err(short) => Err(short),
             Ok(route) => {
-                if let Some(wait) = self.stage.wait(prospect.class()) {
+                let class = match self.gate.is_frequent(&self.case, self.now) {
+                    true => QueueClass::Frequent,
+                    false => prospect.class(),
+                };
+                if let Some(wait) = self.stage.wait(class) {
                     return wait;
                 }
                 // The buckets had tokens when it began to wait: a crowd may wait for the same few.
@@ -351,11 +364,12 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
         let claim = Box::new(Claim {
             case: self.case,
-            _unsettled: self.gate.unsettled.hold(&tokens),
+            unsettled: self.gate.unsettled.hold(&tokens),
             tokens,
             grounds,
             basis,
             reply: self.reply,
+            class: self.stage.class(),
             delay: self.delay,
         });
         Verdict::Allow(Permit { claim }).into()

@@ -74,6 +74,12 @@ impl Permit {
         self.claim.delay
     }
 
+    /// The class in which it waits once more, to have a proof checked.
+    pub fn class_in_exchange(&self) -> QueueClass {
+        let class = self.claim.class.unwrap_or(QueueClass::Ordinary);
+        class.in_exchange()
+    }
+
     /// Whether tokens were taken for it: else it is no new guess, or nobody counts.
     pub fn holds_tokens(&self) -> bool {
         self.claim.tokens.iter().next().is_some()

@@ -5,8 +5,9 @@
 //! its turn goes to the back, so a crowd from one network holds up nobody else; while half of the turns are free, it
 //! may have a second one. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
-//! their [`QueueClass`]. Who is only forgiven has one turn of four, so that a turn is free for all others, and
-//! its line is short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
+//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Who is only forgiven has one turn
+//! of four, as has who was let in often, so that a turn is free for all others. The line of the forgiven is
+//! short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
 //! turn: a channel, an attempt. Not here: who has to wait (`judge`), the waiting itself (the callers).
 
@@ -18,29 +19,12 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
 
+mod class;
 mod line;
 
-use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder};
-
-/// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
-/// the last of them waits 4 s.
-const MOST_FORGIVEN: usize = 8;
-/// One turn of so many, and one at least, is for attempts that are only forgiven.
-const TURNS_PER_FORGIVEN: usize = 4;
-
-/// Which attempts go first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum QueueClass {
-    /// A familiar pair while the backend is suspected to fail: its success shows that it works.
-    Probe,
-    /// No bucket refuses it, and somebody has logged in in its network: a crowd does not wait for a pool. All ordinary
-    /// attempts of that network that wait are lifted with it, so that they stay in order.
-    Neighbour,
-    /// No bucket refuses it, or there is reason to think that it is honest.
-    Ordinary,
-    /// A bucket would refuse it, but for settling in or a dry run.
-    Forgiven,
-}
+pub use class::QueueClass;
+use class::{MOST_FORGIVEN, TURNS_PER_LOW_CLASS};
+use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder, first_of};
 
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +101,8 @@ impl<W> Queue<W> {
                 share,
                 held: 0,
                 forgiven: 0,
+                frequent: 0,
+                owes_ordinary: false,
                 next: 0,
                 networks: HashMap::new(),
                 order: BTreeMap::new(),
@@ -196,6 +182,10 @@ struct Lines<W> {
     held: usize,
     /// Those of them that attempts have which are only forgiven.
     forgiven: usize,
+    /// Those that users have who were let in often.
+    frequent: usize,
+    /// Whether the next turn is an ordinary attempt's, if one waits: the last one went to one that came before those.
+    owes_ordinary: bool,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
     networks: HashMap<NetworkKey, NetworkLine<W>>,
@@ -226,7 +216,7 @@ impl<W> Lines<W> {
             is_lifted: false,
             waiting: BTreeMap::new(),
         });
-        line.is_lifted |= class == QueueClass::Neighbour;
+        line.is_lifted |= class.leaves_turns();
         let class = match class {
             QueueClass::Neighbour => QueueClass::Ordinary,
             class => class,
@@ -256,7 +246,7 @@ impl<W> Lines<W> {
     fn is_crowded(&self) -> bool {
         let waiting = self
             .order
-            .range((QueueClass::Forgiven, Holder::BelowShare, 0)..);
+            .range(first_of(QueueClass::Forgiven)..first_of(QueueClass::Frequent));
         waiting.take(MOST_FORGIVEN).count() == MOST_FORGIVEN
     }
 
@@ -284,12 +274,17 @@ impl<W> Lines<W> {
     /// A turn for the first network that may have one. At most as many hold their share as there are turns, so the
     /// search is short.
     fn grant(&mut self) -> Option<(W, Turn)> {
-        let most = self.settings.at_once.div_ceil(TURNS_PER_FORGIVEN);
+        let most = self.settings.at_once.div_ceil(TURNS_PER_LOW_CLASS);
         let may = |(class, holding, _): &&NetworkPlace| {
             (*class != QueueClass::Forgiven || self.forgiven < most)
                 && (*holding == Holder::BelowShare || self.held < self.settings.at_once / 2)
         };
-        let place = *self.order.keys().find(may)?;
+        let mut places = match self.frequent < most {
+            true => self.order.range(..),
+            false => self.order.range(..first_of(QueueClass::Frequent)),
+        };
+        let first = *places.find(|(place, _)| may(place))?.0;
+        let place = self.owed(first, may).unwrap_or(first);
         let network = self.order.remove(&place)?;
         let line = self.networks.get_mut(&network)?;
         line.place = None;
@@ -297,16 +292,34 @@ impl<W> Lines<W> {
         line.held += 1;
         self.deadlines.remove(&(waits.deadline, order.number));
         self.held += 1;
+        self.owes_ordinary = place.0.leaves_turns();
         let class = order.class;
         self.forgiven += usize::from(class == QueueClass::Forgiven);
+        self.frequent += usize::from(class == QueueClass::Frequent);
         self.put_in_order(network);
         Some((waits.waiter, Turn { network, class }))
     }
 
+    /// The ordinary network whose turn it is although `first` would come before it.
+    fn owed(
+        &self,
+        first: NetworkPlace,
+        may: impl Fn(&&NetworkPlace) -> bool,
+    ) -> Option<NetworkPlace> {
+        if !self.owes_ordinary || !first.0.leaves_turns() {
+            return None;
+        }
+        let ordinary = first_of(QueueClass::Ordinary)..first_of(QueueClass::Forgiven);
+        let mut ordinary = self.order.range(ordinary).map(|(place, _)| place);
+        ordinary.find(may).copied()
+    }
+
     fn free(&mut self, turn: &Turn) {
         self.held = self.held.saturating_sub(1);
-        if turn.class == QueueClass::Forgiven {
-            self.forgiven = self.forgiven.saturating_sub(1);
+        match turn.class {
+            QueueClass::Forgiven => self.forgiven = self.forgiven.saturating_sub(1),
+            QueueClass::Frequent => self.frequent = self.frequent.saturating_sub(1),
+            _ => {}
         }
         if let Some(line) = self.networks.get_mut(&turn.network) {
             line.held = line.held.saturating_sub(1);

@@ -196,6 +196,7 @@ impl Gate {
         }
         self.tries.right(client, user, guess, now);
         self.seen.is_right(claim.case.word, user, now);
+        self.turns_had.accepted(claim, now);
         self.outage.accepted(now, changes);
         self.settle_down(&claim.case, now, changes);
         if claim.basis != Basis::Listed {

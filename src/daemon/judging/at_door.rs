@@ -15,7 +15,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::attempt::{Granted, Unjudged};
-use super::turns::{self, Held};
+use super::turns::Held;
 use super::{Asker, Judging, Refused};
 use crate::drain::Drain;
 use crate::report::limits::ResourceLimit;
@@ -177,10 +177,9 @@ impl WaitingQuestion<'_> {
         class: QueueClass,
     ) -> Result<DoorGrant, DoorRefusal> {
         let judging = self.judging;
-        let (queue, network) = (judging.sequence.queue(), attempt.client.network());
         let now = judging.clock.now();
         let in_turn = async {
-            let held = turns::take(queue, network, class, now, now).await;
+            let held = judging.take_turn(attempt, class, now).await;
             judging.when_idle(held).await
         };
         let turn = match self.may_wait(attempt.client) {

@@ -17,6 +17,7 @@ use crate::places::Whereabouts;
 use crate::report::limits::ResourceLimit;
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
@@ -104,7 +105,7 @@ impl Unjudged {
             Err(refused) => (Err(refused), None),
             Ok(Begun::Granted(granted)) => (Ok((granted, None)), None),
             Ok(Begun::Refused(refused)) => (Err(refused.into()), None),
-            Ok(Begun::Wait(class)) => match judging.place(asker).await {
+            Ok(Begun::Wait(class)) => match judging.place(asker, class).await {
                 Err(refused) => (Err(refused), None),
                 Ok(None) => {
                     judging.counters.limits.count(ResourceLimit::Exchanges);
@@ -188,7 +189,7 @@ impl Unjudged {
         asker: &(impl Asker + Sync),
     ) -> Result<(Self, ExchangePlace), Refused> {
         let judging = Arc::clone(&self.judging);
-        match judging.place(asker).await {
+        match judging.place(asker, QueueClass::Ordinary).await {
             Ok(Some(place)) => Ok((self, place)),
             Ok(None) => Err(self.displaced(asker)),
             Err(refused) => Err(self.refuse(asker, None, refused)),

@@ -93,7 +93,7 @@ impl Exchanges {
     /// Waits for a place; none if it did not come before the deadline. Cancel-safe.
     pub(in crate::judging) async fn take(
         &self,
-        client: ClientKey,
+        (client, class): (ClientKey, QueueClass),
         neighbourhood: Neighbourhood,
         now: Moment,
     ) -> Option<ExchangePlace> {
@@ -101,7 +101,7 @@ impl Exchanges {
             Neighbourhood::Unfamiliar => &self.strangers,
             Neighbourhood::Familiar => &self.familiar,
         };
-        let held = pool.take(client, now).await?;
+        let held = pool.take((client, class), now).await?;
         Some(ExchangePlace {
             pool: Arc::clone(pool),
             network: client.network(),
@@ -119,8 +119,12 @@ impl ExchangePool {
         })
     }
 
-    async fn take(&self, client: ClientKey, mut now: Moment) -> Option<Held> {
-        let mut place = Place::enter_as(&self.queue, client, QueueClass::Ordinary, now);
+    async fn take(
+        &self,
+        (client, class): (ClientKey, QueueClass),
+        mut now: Moment,
+    ) -> Option<Held> {
+        let mut place = Place::enter_as(&self.queue, client, class.in_exchange(), now);
         let deadline = place.deadline();
         loop {
             if let Some(held) = place.fetch() {

@@ -188,6 +188,50 @@ async fn acknowledge(mut received: mpsc::Receiver<Notice>) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_of_one_account_that_came_together_do_not_all_keep_their_place() {
+    let (judging, received) = judging(1);
+    tokio::spawn(acknowledge(received));
+    let other: ClientKey = "203.0.113.7".parse().unwrap();
+    let busy = turns::take_now(
+        judging.sequence.queue(),
+        other.network(),
+        judging.clock.now(),
+    );
+    let (told, mut order) = mpsc::unbounded_channel();
+    let come = |from: String, name: &'static str| {
+        let (judging, told) = (Arc::clone(&judging), told.clone());
+        tokio::spawn(async move {
+            let (_drainer, asker) = line(&from);
+            let user = UserName::new(name.as_bytes());
+            let secret = Secret::new(RIGHT.into());
+            let password = Password::Shown(&secret);
+            let granted = judging.begin("LINE").judge(&asker, &user, password).await;
+            told.send(name).unwrap();
+            let outcome = AuthOutcome::Accept;
+            let settled = granted.unwrap().settle(&asker, outcome, &"").await;
+            assert_eq!(settled.outcome, outcome);
+        })
+    };
+    let mut tasks = Vec::new();
+    for n in 0..30 {
+        tasks.push(come(format!("10.{n}.0.1"), "anna"));
+        tokio::task::yield_now().await;
+    }
+    tasks.push(come("198.51.100.7".to_owned(), "bert"));
+    tokio::task::yield_now().await;
+    drop(busy.expect("a turn"));
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut names = Vec::new();
+    while let Ok(name) = order.try_recv() {
+        names.push(name);
+    }
+    let bert = names.iter().position(|name| *name == "bert");
+    assert_eq!((bert, names.len()), (Some(10), 31));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stranger_lets_familiar_users_go_first() {
     let (judging, received) = judging(4);
     let _acknowledging = tokio::spawn(acknowledge(received));

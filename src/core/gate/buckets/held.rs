@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::gate::buckets::bucket::Token;
+use crate::gate::buckets::key::BucketKey;
 use crate::gate::case::{Basis, Case, Tokens};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::verdict::Reason;
@@ -89,6 +91,16 @@ impl HeldAttempts {
         freed.into()
     }
 
+    /// When their tokens of this bucket were taken, as far as is known.
+    pub(in crate::gate) fn taken_of(&self, key: BucketKey) -> Vec<Moment> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let ring = self.lock();
+        let have = ring.iter().filter(|held| held.tokens.have_of(key));
+        have.map(|held| held.at).collect()
+    }
+
     /// How many of them stay spent for want of room.
     pub(in crate::gate) fn evictions(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
@@ -100,6 +112,14 @@ impl HeldAttempts {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<HeldTokens>> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tokens {
+    /// Whether one of them is of this bucket.
+    pub(in crate::gate) fn have_of(&self, from: BucketKey) -> bool {
+        let is_of = |token: &Token| matches!(token, Token::Own(key, _) if *key == from);
+        self.iter().any(is_of)
     }
 }
 

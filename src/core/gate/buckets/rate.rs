@@ -1,6 +1,6 @@
-//! rate - one token bucket a client, or a network, for the rooms beside the gate
+//! rate - one token bucket a client, a network or a user, for the rooms beside the gate
 //!
-//! Admission counts new connections with it. It stands here because the table and the arithmetic
+//! Admission counts new connections with it, and the gate turns. It stands here because the table and the arithmetic
 //! do: fixed memory, and in a full set the client whose bucket is full soonest is evicted.
 //! Not here: the buckets of login attempts (`bucket`).
 
@@ -13,6 +13,7 @@ use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::Quota;
 use crate::gate::buckets::table::Table;
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
 /// Whose bucket it is.
@@ -22,6 +23,10 @@ pub enum RateKey {
     Client(ClientKey),
     /// A network's.
     Network(NetworkKey),
+    /// A user's, from where the user is a stranger.
+    Stranger(UserId),
+    /// A user's, from where the user has logged in.
+    AtHome(UserId),
 }
 
 impl From<ClientKey> for RateKey {
@@ -41,6 +46,8 @@ impl RateKey {
         match self {
             Self::Client(client) => Key::client(client),
             Self::Network(network) => Key::network(network),
+            Self::Stranger(user) => Key::far(user),
+            Self::AtHome(user) => Key::near(user),
         }
     }
 }
@@ -75,6 +82,13 @@ impl ClientRate {
                 Err(wait) => (Err(wait), Some([0, limit.bounded(arrival, now), 0])),
             }
         })
+    }
+
+    /// Whether one could take a token now.
+    pub(in crate::gate) fn has_token(&self, of: RateKey, now: Moment) -> bool {
+        let limit = *self.limit.read().unwrap_or_else(PoisonError::into_inner);
+        let arrival = self.table.read(of.row());
+        limit.left(arrival.map_or(0, |[_, arrival, _]| arrival), now) > 0
     }
 
     /// Gives a token back that was taken. Late, when it has come back by itself, it is one more than was taken:

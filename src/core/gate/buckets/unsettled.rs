@@ -3,7 +3,7 @@
 //! Many right logins at once from one address hold all of its tokens until they are told to be right. Who comes meanwhile
 //! meets an empty bucket, as behind a guesser; how much of it may come back in a moment is known here. There is a
 //! number for each bucket of which a permit holds something, so there are no more than permits.
-//! Not here: the tokens (`bucket`), what follows for the next attempt (`judge::crowd`).
+//! Not here: the tokens (`bucket`), what follows for the next attempt (`judge::crowd`), and that they are no guesses (`settle::watch`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,12 +29,10 @@ impl Unsettled {
     pub(in crate::gate) fn hold(&self, tokens: &Few<Token>) -> Option<UnsettledTokens> {
         let mut held = Few::NONE;
         for token in tokens.iter() {
-            match *token {
-                Token::Own(BucketKey::Keyed(bucket, key), _) if is_of_address(bucket) => {
-                    held.push((bucket, key));
-                }
-                Token::Own(BucketKey::Earned(key), _) => held.push((Bucket::Credit, key)),
-                Token::Own(..) | Token::Lent(..) => {}
+            if let Token::Own(key, _) = *token
+                && let Some(row) = row(key)
+            {
+                held.push(row);
             }
         }
         held.iter().next()?;
@@ -51,16 +49,32 @@ impl Unsettled {
         self.lock().get(&(bucket, key)).copied().unwrap_or_default()
     }
 
+    /// The same, where the bucket's row is known.
+    pub(in crate::gate) fn of_key(&self, key: BucketKey) -> u32 {
+        row(key).map_or(0, |(bucket, key)| self.of(bucket, key))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(Bucket, Key), u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-const fn is_of_address(bucket: Bucket) -> bool {
-    matches!(
-        bucket,
-        Bucket::Client | Bucket::ClientNear | Bucket::Network
-    )
+impl UnsettledTokens {
+    /// How many of a bucket.
+    pub(in crate::gate) fn of(&self, key: BucketKey) -> u32 {
+        u32::from(self.held.iter().any(|held| Some(*held) == row(key)))
+    }
+}
+
+/// What is counted of a bucket, if it is one of an address or network.
+const fn row(key: BucketKey) -> Option<(Bucket, Key)> {
+    match key {
+        BucketKey::Keyed(bucket @ (Bucket::Client | Bucket::ClientNear | Bucket::Network), key) => {
+            Some((bucket, key))
+        }
+        BucketKey::Earned(key) => Some((Bucket::Credit, key)),
+        BucketKey::Keyed(..) | BucketKey::Shared(_) | BucketKey::Lent(_) => None,
+    }
 }
 
 impl Drop for UnsettledTokens {

@@ -13,6 +13,9 @@ pub(in crate::gate) trait JudgementStage {
     /// What is answered to an attempt that must wait for a turn. None: this is its turn.
     fn wait(&self, class: QueueClass) -> Option<Self::Answer>;
 
+    /// The class in which it has waited. None: it has not.
+    fn class(&self) -> Option<QueueClass>;
+
     /// Whether an attempt of this class may go on: none may use the turn of a better one.
     fn admits(&self, class: QueueClass) -> bool;
 }
@@ -25,6 +28,10 @@ impl JudgementStage for BeforeTurn {
 
     fn wait(&self, class: QueueClass) -> Option<First> {
         Some(First::Wait(class))
+    }
+
+    fn class(&self) -> Option<QueueClass> {
+        None
     }
 
     fn admits(&self, _: QueueClass) -> bool {
@@ -40,6 +47,10 @@ impl JudgementStage for InTurn {
 
     fn wait(&self, _: QueueClass) -> Option<Verdict> {
         None
+    }
+
+    fn class(&self) -> Option<QueueClass> {
+        Some(self.0)
     }
 
     fn admits(&self, class: QueueClass) -> bool {

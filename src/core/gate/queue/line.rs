@@ -26,6 +26,11 @@ pub(super) enum Holder {
 /// Where a network stands among those that wait.
 pub(super) type NetworkPlace = (QueueClass, Holder, u64);
 
+/// Where the networks of a class begin.
+pub(super) const fn first_of(class: QueueClass) -> NetworkPlace {
+    (class, Holder::BelowShare, 0)
+}
+
 /// The attempts of one network.
 #[derive(Debug)]
 pub(super) struct NetworkLine<W> {

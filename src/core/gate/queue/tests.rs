@@ -185,7 +185,7 @@ fn new_settings_hold_at_once_and_take_no_turn_away() {
 }
 
 #[test]
-fn a_probe_goes_first_and_who_is_only_forgiven_last() {
+fn a_probe_goes_first_then_who_is_at_home_and_who_is_only_forgiven_last() {
     let queue = queue(1);
     queue.enter(network(9), QueueClass::Ordinary, 90, START);
     let mut turn = turn_of(&queue, 90);
@@ -193,8 +193,9 @@ fn a_probe_goes_first_and_who_is_only_forgiven_last() {
     queue.enter(network(2), QueueClass::Ordinary, 20, START);
     queue.enter(network(1), QueueClass::Ordinary, 11, START);
     queue.enter(network(4), QueueClass::Neighbour, 40, START);
+    queue.enter(network(5), QueueClass::AtHome, 50, START);
     queue.enter(network(3), QueueClass::Probe, 30, START);
-    for waiter in [30, 40, 20, 11, 10] {
+    for waiter in [30, 50, 20, 40, 11, 10] {
         queue.free(turn);
         turn = turn_of(&queue, waiter);
     }
@@ -203,7 +204,8 @@ fn a_probe_goes_first_and_who_is_only_forgiven_last() {
 }
 
 #[test]
-fn a_network_where_somebody_has_logged_in_goes_before_a_pool_and_keeps_its_order() {
+fn a_network_where_somebody_has_logged_in_has_every_second_turn_beside_a_pool_and_keeps_its_order()
+{
     let queue = queue(1);
     queue.enter(network(9), QueueClass::Ordinary, 90, START);
     let mut turn = turn_of(&queue, 90);
@@ -212,12 +214,30 @@ fn a_network_where_somebody_has_logged_in_goes_before_a_pool_and_keeps_its_order
     }
     queue.enter(network(1), QueueClass::Ordinary, 10, START);
     queue.enter(network(1), QueueClass::Neighbour, 11, START);
-    for waiter in [10, 11, 20, 30, 40] {
+    for waiter in [10, 20, 11, 30, 40] {
         queue.free(turn);
         turn = turn_of(&queue, waiter);
     }
     queue.free(turn);
     nothing_is_kept(&queue);
+}
+
+#[test]
+fn however_many_come_where_somebody_has_logged_in_a_stranger_has_a_turn() {
+    let queue = queue(1);
+    queue.enter(network(99), QueueClass::Ordinary, 99, START);
+    let mut turn = turn_of(&queue, 99);
+    for number in 1..65 {
+        queue.enter(network(number), QueueClass::Neighbour, number, START);
+    }
+    queue.enter(network(70), QueueClass::Ordinary, 70, START);
+    for waiter in [1, 70, 2, 3] {
+        queue.free(turn);
+        turn = turn_of(&queue, waiter);
+    }
+    queue.enter(network(71), QueueClass::Ordinary, 71, START);
+    queue.free(turn);
+    queue.free(turn_of(&queue, 71));
 }
 
 #[test]
@@ -257,6 +277,26 @@ fn who_is_only_forgiven_has_one_turn_of_four_and_the_others_stay_free() {
         held.extend(granted(&queue));
         assert_eq!(held.len(), at_once);
     }
+}
+
+#[test]
+fn who_was_let_in_often_comes_last_and_has_one_turn_of_four() {
+    let queue = queue(4);
+    for number in 0..20 {
+        queue.enter(network(number), QueueClass::Frequent, number, START);
+    }
+    let frequent = turn_of(&queue, 0);
+    for number in 20..23 {
+        queue.enter(network(number), QueueClass::Ordinary, number, START);
+    }
+    let mut held = granted(&queue);
+    assert_eq!(held.len(), 3, "however many wait");
+    queue.enter(network(30), QueueClass::Forgiven, 30, START);
+    queue.free(frequent);
+    held.push((30, turn_of(&queue, 30)));
+    let (_, turn) = held.remove(0);
+    queue.free(turn);
+    held.push((1, turn_of(&queue, 1)));
 }
 
 #[test]
@@ -321,9 +361,11 @@ enum Happening {
 fn class() -> impl Strategy<Value = QueueClass> {
     prop_oneof![
         Just(QueueClass::Probe),
+        Just(QueueClass::AtHome),
         Just(QueueClass::Neighbour),
         Just(QueueClass::Ordinary),
         Just(QueueClass::Forgiven),
+        Just(QueueClass::Frequent),
     ]
 }
 
@@ -400,13 +442,24 @@ impl Model {
         let several = self.held.len() - busy.len();
         assert!(several <= Self::AT_ONCE / 2, "{several} second turns");
         assert!(self.held.len() <= Self::AT_ONCE);
-        let forgiven = |turn: &Turn| turn.class == QueueClass::Forgiven;
-        let forgiven = self.held.iter().filter(|(_, turn)| forgiven(turn)).count();
+        let of_class = |class| {
+            let of_class = |(_, turn): &&(u32, Turn)| turn.class == class;
+            self.held.iter().filter(of_class).count()
+        };
+        let [forgiven, frequent] = [QueueClass::Forgiven, QueueClass::Frequent].map(of_class);
         assert!(forgiven <= 1, "{forgiven} of {} turns", Self::AT_ONCE);
+        assert!(frequent <= 1, "{frequent} of {} turns", Self::AT_ONCE);
         let half_is_free = self.held.len() < Self::AT_ONCE / 2;
+        // A network waits in the class of its best attempt.
+        let is_best = |number: u32, class| {
+            let mut others = self.waiting.iter().filter(|(_, of, _)| *of == number);
+            others.all(|(_, _, other)| other.order.class >= class)
+        };
         let could_go = |(_, number, ticket): &(u32, u32, Ticket)| {
             (half_is_free || !busy.contains(number))
                 && (ticket.order.class != QueueClass::Forgiven || forgiven == 0)
+                && (ticket.order.class != QueueClass::Frequent || frequent == 0)
+                && is_best(*number, ticket.order.class)
         };
         assert!(
             self.held.len() == Self::AT_ONCE || !self.waiting.iter().any(could_go),

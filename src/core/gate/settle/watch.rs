@@ -3,6 +3,7 @@
 //! Not here: what is kept of them (`trust::new_places`), what becomes of those that follow (`ladder`).
 
 use crate::gate::buckets::key::{BucketKey, Key};
+use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::case::{Basis, Case, Claim};
 use crate::gate::request::device::{DeviceMet, DeviceTrust};
@@ -39,7 +40,7 @@ impl Gate {
             LoginPlace::New => {}
         }
         let limits = &rules.stolen.limits;
-        let is_guessing = self.is_guessing_at_others(&rules, case, now);
+        let is_guessing = self.is_guessing_at_others(&rules, claim, now);
         let (noted, cause) = self.new_places.note(case, limits, is_guessing, now);
         changes.extend(noted);
         cause.and_then(|_| self.suspicion(case.user))
@@ -63,18 +64,35 @@ impl Gate {
 
     /// Whether Postfix has rejected more from its network than this user's own typing errors explain, and nobody has logged in there
     /// before.
-    fn is_guessing_at_others(&self, rules: &Rules, case: &Case, now: Moment) -> bool {
-        let guesses = rules.stolen.limits.guesses;
+    fn is_guessing_at_others(&self, rules: &Rules, claim: &Claim, now: Moment) -> bool {
+        let (case, guesses) = (&claim.case, rules.stolen.limits.guesses);
         if guesses == 0 || case.who.network == NetworkTrust::Familiar {
             return false;
         }
-        let spent = |key: BucketKey| {
+        let rejected = |key: BucketKey| {
             let limit = rules.limit(key.bucket(), case.who.users);
-            let left = self.buckets.left(key, limit, now);
-            limit.burst().saturating_sub(left)
+            let spent = limit
+                .burst()
+                .saturating_sub(self.buckets.left(key, limit, now));
+            spent.saturating_sub(self.undecided(key, limit, claim, now))
         };
         let network = BucketKey::of(Bucket::Network, case.client, None, &self.keys);
-        let own = spent(BucketKey::Keyed(Bucket::UserFar, Key::far(case.payer)));
-        network.is_some_and(|network| spent(network) >= own.saturating_add(guesses))
+        let own = rejected(BucketKey::Keyed(Bucket::UserFar, Key::far(case.payer)));
+        network.is_some_and(|network| rejected(network) >= own.saturating_add(guesses))
+    }
+
+    /// Tokens that are missing from a bucket for attempts of which nobody knows yet whether they were wrong: they have no outcome,
+    /// or one that tells nothing. What has flowed back of them meanwhile is not missing. Those of this login are back already.
+    fn undecided(&self, key: BucketKey, limit: Limit, claim: &Claim, now: Moment) -> u32 {
+        let mut taken = self.held.taken_of(key);
+        taken.extend(self.doubts.taken_of(key));
+        taken.sort_unstable();
+        let arrival = taken.into_iter().fold(0, |arrival: u64, at| {
+            arrival.max(at.as_nanos()).saturating_add(limit.every())
+        });
+        let told_nothing = limit.burst().saturating_sub(limit.left(arrival, now));
+        let own = claim.unsettled.as_ref().map_or(0, |own| own.of(key));
+        let unsettled = self.unsettled.of_key(key).saturating_sub(own);
+        told_nothing.saturating_add(unsettled)
     }
 }

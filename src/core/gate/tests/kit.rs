@@ -249,7 +249,7 @@ impl World {
     }
 }
 
-fn with_attempt<T>(
+pub(super) fn with_attempt<T>(
     (client, device, (country, system)): (ClientKey, Option<Device>, (Located, Option<u32>)),
     name: &str,
     password: Option<&str>,

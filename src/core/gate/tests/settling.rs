@@ -316,6 +316,22 @@ fn who_is_not_refused_waits_before_those_who_are_only_forgiven() {
 }
 
 #[test]
+fn who_was_let_in_often_keeps_out_nobody_who_is_only_forgiven() {
+    let mut world = settling();
+    for n in 0..10 {
+        world.login(&format!("198.{n}.7.9"), "anna");
+    }
+    for n in 0..12 {
+        world.guess(&bot(n), "anna", &good(n));
+    }
+    let waits = class(&mut world, FAR, "anna", "Kartoffel-salat");
+    assert_eq!(waits, Some(QueueClass::Frequent));
+    botnet(&mut world, 0..30, 40, 1);
+    let waits = class(&mut world, FAR, "bert", "Kartoffel-salat");
+    assert_eq!(waits, Some(QueueClass::Forgiven));
+}
+
+#[test]
 fn who_waited_for_a_token_that_is_gone_has_no_turn_of_those_who_are_not_refused() {
     let mut world = settling();
     // Twenty more than `unknown` has tokens look at it, and then have their turns.

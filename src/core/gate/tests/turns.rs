@@ -109,6 +109,118 @@ fn after_a_clients_new_failure_its_familiar_pairs_wait_in_turn_for_a_minute() {
     ));
 }
 
+/// The class in which a right password waits.
+fn class(world: &mut World, from: &str, name: &str) -> Option<QueueClass> {
+    match first(world, from, name) {
+        First::Wait(class) => Some(class),
+        First::Decided(_) => None,
+    }
+}
+
+#[test]
+fn after_a_typing_error_a_familiar_pair_waits_before_strangers_but_not_without_end() {
+    let mut world = World::new(settings());
+    for name in ["anna", "bert"] {
+        world.befriend(name, HOME);
+    }
+    world.guess(HOME, "anna", "Falscher-Satz-hier");
+    for _ in 0..10 {
+        assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::AtHome));
+        world.login(HOME, "anna");
+    }
+    assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::Neighbour));
+    assert_eq!(class(&mut world, HOME, "bert"), Some(QueueClass::AtHome));
+    world.pass(MINUTE * 5);
+    world.guess(HOME, "anna", "Noch-ein-Satz-hier");
+    assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::AtHome));
+    world.login(HOME, "anna");
+    assert_eq!(class(&mut world, HOME, "anna"), Some(QueueClass::Neighbour));
+}
+
+fn abroad(n: usize) -> String {
+    format!("198.{n}.7.9")
+}
+
+#[test]
+fn who_was_let_in_from_many_networks_waits_behind_others_and_guesses_at_a_user_change_nothing() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.befriend("carl", "192.0.2.1");
+    for n in 0..9 {
+        world.guess(&abroad(200 + n), "bert", &format!("Falscher-Satz-{n}"));
+    }
+    assert_eq!(
+        class(&mut world, &abroad(100), "bert"),
+        Some(QueueClass::Ordinary)
+    );
+    for n in 0..10 {
+        let waits = class(&mut world, &abroad(n), "anna");
+        assert_eq!(waits, Some(QueueClass::Ordinary), "{n}");
+        world.login(&abroad(n), "anna");
+    }
+    for from in [&abroad(100), "192.0.2.7"] {
+        let waits = class(&mut world, from, "anna");
+        assert_eq!(waits, Some(QueueClass::Frequent), "{from}");
+    }
+    for from in [HOME, &abroad(3)] {
+        assert_eq!(class(&mut world, from, "anna"), None, "{from}");
+    }
+    assert_eq!(
+        class(&mut world, &abroad(100), "carl"),
+        Some(QueueClass::Ordinary)
+    );
+    world.pass(MINUTE * 5);
+    assert_eq!(
+        class(&mut world, &abroad(100), "anna"),
+        Some(QueueClass::Ordinary)
+    );
+}
+
+#[test]
+fn who_was_let_in_often_while_it_waited_goes_on_waiting_in_a_lower_class() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    let lowered = |world: &World, from: &str, name: &str, class| {
+        let now = world.now;
+        with_attempt(
+            (client(from), None, Default::default()),
+            name,
+            Some(GOOD),
+            |try_| world.gate.lowered(try_, class, now),
+        )
+    };
+    assert_eq!(
+        lowered(&world, FAR, "anna", QueueClass::Ordinary),
+        None,
+        "nobody was let in"
+    );
+    for n in 0..10 {
+        world.login(&abroad(n), "anna");
+    }
+    for (from, class, lower) in [
+        (FAR, QueueClass::Ordinary, Some(QueueClass::Frequent)),
+        (FAR, QueueClass::Forgiven, Some(QueueClass::Frequent)),
+        (FAR, QueueClass::Frequent, None),
+        (FAR, QueueClass::Probe, None),
+        // It became familiar there meanwhile.
+        (&abroad(3), QueueClass::Ordinary, None),
+        (HOME, QueueClass::AtHome, None),
+    ] {
+        let told = lowered(&world, from, "anna", class);
+        assert_eq!(told, lower, "{from} {class:?}");
+    }
+    assert_eq!(lowered(&world, FAR, "bert", QueueClass::Ordinary), None);
+    world.guess(HOME, "anna", "Falscher-Satz-hier");
+    for _ in 0..10 {
+        world.login(HOME, "anna");
+    }
+    assert_eq!(
+        lowered(&world, HOME, "anna", QueueClass::AtHome),
+        Some(QueueClass::Neighbour)
+    );
+    assert_eq!(lowered(&world, HOME, "anna", QueueClass::Neighbour), None);
+}
+
 #[test]
 fn a_turn_that_never_came_is_told_and_counted_and_costs_nothing() {
     let mut world = World::new(settings());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::kit::*;
 use crate::gate::Gate;
+use crate::gate::permit::Permit;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::change::Fact;
 use crate::gate::request::device::{Device, DeviceTicket};
@@ -154,6 +155,66 @@ fn a_first_login_from_a_network_that_guesses_at_others_is_told_at_once() {
         let cause = settled.suspicion.map(|suspicion| suspicion.cause);
         assert_eq!(cause, told, "{others}");
     }
+}
+
+/// Ten from one new address, each with the right password: the first is accepted while the others are at Postfix, or after
+/// these had their outcomes. The causes that are told.
+fn ten_at_once(before: impl Fn(&mut World, Permit) -> Option<Permit>) -> Vec<SuspicionCause> {
+    let mut world = world_of(settings());
+    world.login(HOME, "anna");
+    let mut permits = Vec::new();
+    for n in 0..9 {
+        let permit = world.permit(
+            "198.51.100.7",
+            &format!("user{n}"),
+            &format!("Richtig{n}Satz"),
+        );
+        permits.extend(before(&mut world, permit));
+    }
+    permits.insert(
+        0,
+        world.permit("198.51.100.7", "anna", "Korrekt-Pferd-Batterie"),
+    );
+    let (gate, now) = (&world.gate, world.now);
+    let settled = permits
+        .into_iter()
+        .map(|permit| gate.settle(permit, AuthOutcome::Accept, now, &mut world.changes));
+    let suspicions = settled.filter_map(|settled| settled.suspicion);
+    suspicions.map(|suspicion| suspicion.cause).collect()
+}
+
+#[test]
+fn attempts_without_an_outcome_are_no_guesses() {
+    assert_eq!(ten_at_once(|_, permit| Some(permit)), []);
+    for outcome in [AuthOutcome::Stalled, AuthOutcome::Unreported] {
+        let nothing_is_told = |world: &mut World, permit| {
+            world.settle(permit, outcome);
+            None
+        };
+        assert_eq!(ten_at_once(nothing_is_told), [], "{outcome:?}");
+    }
+    let rejected = |world: &mut World, permit| {
+        world.settle(permit, AuthOutcome::Reject);
+        None
+    };
+    assert_eq!(ten_at_once(rejected), [SuspicionCause::Guesses]);
+}
+
+#[test]
+fn what_was_rejected_while_an_outage_was_suspected_is_no_guess() {
+    let mut world = world_of(settings());
+    for n in 0..5 {
+        let from = format!("192.0.{n}.7");
+        world.befriend(&format!("old{n}"), &from);
+        world.guess(&from, &format!("old{n}"), "Richtiger-Satz");
+    }
+    for n in 0..9 {
+        world.guess("198.51.100.7", &format!("user{n}"), "Richtiger-Satz");
+    }
+    let permit = world.permit("198.51.100.7", "anna", "Korrekt-Pferd-Batterie");
+    let (gate, now) = (&world.gate, world.now);
+    let settled = gate.settle(permit, AuthOutcome::Accept, now, &mut world.changes);
+    assert_eq!(settled.suspicion, None);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::gate::buckets::key::BucketKey;
 use crate::gate::case::{Case, Tokens};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
@@ -113,6 +114,16 @@ impl Doubts {
         let doubt = kept.remove(&key(case));
         self.count.store(kept.len(), Ordering::Relaxed);
         doubt.map(|doubt| doubt.tokens)
+    }
+
+    /// When what is in doubt has spent a token of this bucket, as far as is known.
+    pub(in crate::gate) fn taken_of(&self, key: BucketKey) -> Vec<Moment> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let kept = self.lock();
+        let have = kept.values().filter(|doubt| doubt.tokens.have_of(key));
+        have.map(|doubt| doubt.asked).collect()
     }
 
     /// Forgets all, with what it has spent: what a dry run did is cleared.

@@ -8,7 +8,6 @@ use super::Granted;
 use crate::judging::told::Told;
 use crate::judging::{Asker, Refused, turns};
 use crate::report::verdicts::AttemptVerdict;
-use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
 
@@ -42,10 +41,11 @@ impl Granted {
         let judging = &self.attempt.judging;
         let network = asker.client().network();
         let queue = judging.sequence.queue();
+        let class = self.permit().class_in_exchange();
         let now = judging.clock.now();
         self.turn = tokio::select! {
             biased;
-            turn = turns::take(queue, network, QueueClass::Ordinary, now, now) => turn,
+            turn = turns::take(queue, network, class, now, now) => turn,
             () = asker.evicted() => None,
         };
         if self.turn.is_some() {

@@ -27,7 +27,9 @@ async fn take(
     client: ClientKey,
     of: Neighbourhood,
 ) -> Option<ExchangePlace> {
-    exchanges.take(client, of, NOW).await
+    exchanges
+        .take((client, QueueClass::Ordinary), of, NOW)
+        .await
 }
 
 /// What comes after just this time.
