@@ -348,12 +348,14 @@ impl AuthPolicy {
         }
     }
 
-    /// A login that nobody was asked about, for Gatepost was away.
+    /// A login that nobody was asked about, for Gatepost was away; or that an earlier process was asked about, which has ended
+    /// since. So its check may have begun as long ago as a report can take, before something that was taken back meanwhile.
     async fn learn(&self, ask: &PolicyQuestion) {
         let (client, now) = (ClientKey::new(remote(ask)), self.judging.clock.now());
         let mut changes = Vec::new();
         let gate = self.judging.gate();
-        gate.learn_unjudged(&ask.user(), client, now, &mut changes);
+        let when = now - REPORTED_WITHIN;
+        gate.learn_unjudged(&ask.user(), client, (when, now), &mut changes);
         self.judging.notices.pass(changes).await;
     }
 }

@@ -327,6 +327,20 @@ async fn a_login_that_nobody_was_asked_about_makes_familiar_too() {
     assert_eq!(place.attempts(), 0);
 }
 
+/// An earlier process may have answered the question before that.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_nobody_was_asked_about_may_have_begun_before_trust_was_taken_back() {
+    for (age, trust) in [(0, "far"), (100, "far"), (121, "familiar")] {
+        let place = place();
+        let judging = &place.door.judging;
+        let then = judging.clock.now() - Duration::from_secs(age);
+        let user = UserName::new(ANNA.as_bytes());
+        judging.gate().forget(&user, then, &mut Vec::new());
+        place.report(&question("imap", "s1", "right"), true).await;
+        assert_eq!(place.trust(), trust, "{age} s ago");
+    }
+}
+
 /// Dovecot would call it a wrong password.
 #[tokio::test(start_paused = true)]
 async fn while_gatepost_stops_a_stranger_is_not_refused_but_checked() {
