@@ -131,7 +131,7 @@ pub struct LoginReport<'a> {
     pub source: LogSource,
     /// How many attempts the line stands for; the user is that of the last one.
     pub attempts: u32,
-    /// The time before the line's within which they happened.
+    /// The time before the line's within which they happened; of a login that may have been at any time, all of it.
     pub within: Duration,
 }
 
@@ -140,8 +140,10 @@ pub struct LoginReport<'a> {
 pub enum Parsed<'a> {
     /// Login attempts.
     Report(LoginReport<'a>),
-    /// A session of this process began or ended: the next login that it logs is a new one.
-    SessionBoundary,
+    /// A session of this process begins: the next login that it logs is a new one.
+    SessionBegins,
+    /// A session of this process has ended.
+    SessionEnds,
     /// Known, and nothing about logins.
     Unrelated,
     /// Not known.
@@ -155,6 +157,8 @@ pub enum Parsed<'a> {
 pub struct LoggedAttempt {
     /// The time of the first line about it.
     pub at: Moment,
+    /// Of a login: when its password was right at the earliest; none: the log does not tell.
+    pub earliest: Option<Moment>,
     /// The client.
     pub client: ClientKey,
     /// The user name; `None` where no line has one.

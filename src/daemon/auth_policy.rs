@@ -5,6 +5,9 @@
 //! is settled with the report. An attempt that Gatepost's own SMTP has let through comes here too, from Postfix's
 //! Dovecot, and is not judged again (`judging::own`). Whatever a client can put into a question, the answer to one that
 //! cannot be understood is a refusal: Dovecot takes any other answer for a yes.
+//!
+//! A second question that shows the password's whole hash is free. Where the mechanism hides the password it may be about another
+//! one, tried at the same moment at a Postfix that names no session: so it is judged, and its tokens go back with the success.
 //! Not here: the words of the protocol (`wire`), HTTP (`net::http`), the rules (`gate`).
 //! Dovecot's `src/auth/auth-policy.c` of 2.3 and 2.4.
 
@@ -231,7 +234,8 @@ impl AuthPolicy {
             AskedHash::Cut | AskedHash::Nothing | AskedHash::NoToken => None,
         };
         let key = self.keys.of(ask);
-        if self.open.ask_again(key, hash.is_none()) || self.is_own(ask, &visit, key, shown) {
+        let is_again = hash.is_some() && self.open.is_asked_again(key);
+        if is_again || self.is_own(ask, &visit, key, shown) {
             return Some(Duration::ZERO);
         }
         let password = match (hash, ask.shows_token()) {
@@ -285,7 +289,6 @@ impl AuthPolicy {
         let question = OwnQuestion {
             user: self.judging.gate().user_id(&ask.user()),
             client: visit.key,
-            ask: key.0,
             shown,
         };
         let own = &self.judging.own;
@@ -345,12 +348,14 @@ impl AuthPolicy {
         }
     }
 
-    /// A login that nobody was asked about, for Gatepost was away.
+    /// A login that nobody was asked about, for Gatepost was away; or that an earlier process was asked about, which has ended
+    /// since. So its check may have begun as long ago as a report can take, before something that was taken back meanwhile.
     async fn learn(&self, ask: &PolicyQuestion) {
         let (client, now) = (ClientKey::new(remote(ask)), self.judging.clock.now());
         let mut changes = Vec::new();
         let gate = self.judging.gate();
-        gate.learn_unjudged(&ask.user(), client, now, &mut changes);
+        let when = now - REPORTED_WITHIN;
+        gate.learn_unjudged(&ask.user(), client, (when, now), &mut changes);
         self.judging.notices.pass(changes).await;
     }
 }

@@ -263,12 +263,12 @@ impl Gate {
         self.learn_of(user, network, (when, now), changes);
     }
 
-    /// Takes over a login that nobody has judged, and that has just been.
+    /// Takes over a login that nobody has judged, and of which was told `now`; `when` it was at the earliest.
     pub fn learn_unjudged(
         &self,
         user: &UserName,
         client: ClientKey,
-        now: Moment,
+        (when, now): (Moment, Moment),
         changes: &mut Changes,
     ) {
         let network = match self.standing(client, now) {
@@ -277,7 +277,7 @@ impl Gate {
             Standing::Allow => None,
             Standing::Familiar | Standing::Stranger => Some(client.network()),
         };
-        self.learn_of(user, network, (now, now), changes);
+        self.learn_of(user, network, (when, now), changes);
     }
 
     /// Who logs in to a mailbox that nobody has is a thief.

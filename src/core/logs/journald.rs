@@ -25,6 +25,8 @@ pub struct JsonEntry<'a> {
     pub at: Option<Stamp>,
     /// The identifier that the program gave itself, or else its name.
     pub program: Option<Cow<'a, [u8]>>,
+    /// The machine.
+    pub host: Option<Cow<'a, [u8]>>,
     /// The process.
     pub pid: Option<u32>,
     /// The message.
@@ -48,6 +50,7 @@ impl JsonEntry<'_> {
         };
         let header = Header {
             stamp: self.at?,
+            host: self.host.as_deref().unwrap_or_default(),
             program,
             pid: self.pid,
             message,
@@ -70,6 +73,7 @@ pub fn entry(line: &[u8]) -> Option<JsonEntry<'_>> {
     Some(JsonEntry {
         at: fields.at,
         program: fields.program.map(|(_, program)| program.0),
+        host: fields.host.map(|host| host.0),
         pid: fields.pid.and_then(|pid| parse(&pid)),
         message: fields.message?.0,
         contained,
@@ -108,6 +112,7 @@ struct Fields<'a> {
     at: Option<Stamp>,
     /// With the rank of its field: the lowest counts.
     program: Option<(u8, Octets<'a>)>,
+    host: Option<Octets<'a>>,
     pid: Option<Octets<'a>>,
     message: Option<Octets<'a>>,
     contained: bool,
@@ -133,6 +138,7 @@ impl<'a> Fields<'a> {
                 | "date"
                 | "SYSLOG_IDENTIFIER"
                 | "_COMM"
+                | "_HOSTNAME"
                 | "program"
                 | "programname"
                 | "appname"
@@ -160,6 +166,7 @@ impl<'a> Fields<'a> {
                 self.program(1, value);
             }
             "_COMM" => self.program(2, value),
+            "_HOSTNAME" => self.host = Some(value),
             "SYSLOG_PID" | "pid" | "procid" => self.pid = Some(value),
             "CONTAINER_ID" | "CONTAINER_NAME" => self.contained = true,
             "MESSAGE" | "message" | "msg" | "log" => {

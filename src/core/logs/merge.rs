@@ -298,6 +298,7 @@ impl Merger<'_> {
     fn attempt(&mut self, row: &LogRow, remark: Option<DatabaseRemark>, user: Option<NameId>) {
         self.result.attempts.push(LoggedAttempt {
             at: remark.map_or(row.at, |remark| remark.at.min(row.at)),
+            earliest: row.earliest(),
             client: row.client,
             // The database's name may have the domain that the client has left out.
             user: remark.and_then(|remark| remark.user).or(user),
@@ -318,6 +319,7 @@ impl Merger<'_> {
             self.result.merged += u64::from(remark.lines.saturating_sub(1));
             self.result.attempts.push(LoggedAttempt {
                 at: remark.at,
+                earliest: (remark.outcome == AuthOutcome::Accept).then_some(remark.at),
                 client: remark.client,
                 user: remark.user,
                 service: remark.service,

@@ -4,11 +4,10 @@
 //! Not here: files and their compression (`collector`), which lines are about one attempt (`merge`).
 //!
 //! Postfix logs a successful login only with each message that it takes, so an smtpd process's second
-//! message in one session is no second login. A process that was not seen to begin a session (somebody has
-//! filtered the log) is taken to be in the same one for ten minutes.
+//! message in one session is no second login, and the login may be older than the first, as old as the session
+//! (`smtpd_sessions`). A process that was not seen to begin a session (somebody has filtered the log) is taken to be in the
+//! same one for ten minutes.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -18,15 +17,15 @@ use super::scan::Scan;
 use super::syslog::{Dates, Header};
 use super::{LogSource, LoginReport, Parsed, dovecot, envelope, journald, pam, postfix};
 use crate::gate::request::attempt::{AuthOutcome, UserName};
-use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
+
+mod smtpd_sessions;
+
+use smtpd_sessions::{SmtpdProcess, SmtpdSessions};
 
 /// The most attempts that one line may stand for.
 pub const MOST_ATTEMPTS_A_LINE: u32 = 1000;
 const SAMPLE_LINES: usize = 5;
-const SESSION: Duration = Duration::from_secs(600);
-/// Smtpd processes remembered before those that logged nothing for long are forgotten.
-const SESSIONS: usize = 65_536;
 
 /// What was read, in lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +81,7 @@ pub struct LogParser {
     zone: TimeZone,
     dates: Dates,
     stats: ParseStats,
-    /// By smtpd process: the last login that it logged.
-    sessions: HashMap<u32, SmtpdSession>,
+    sessions: SmtpdSessions,
     /// The failure that the last line reported.
     last: Option<LastReport>,
 }
@@ -99,6 +97,14 @@ pub struct ParsedEvent<'a> {
     pub lacks_year: bool,
 }
 
+impl ParsedEvent<'_> {
+    /// Of a login: when the password was right at the earliest; none: nobody knows.
+    pub fn earliest(&self) -> Option<Moment> {
+        let within = self.report.within;
+        (within < Duration::MAX).then(|| self.at - within)
+    }
+}
+
 impl LogParser {
     /// Local times are those of `zone`; [`Self::begin`] comes first.
     pub fn new(zone: TimeZone) -> Self {
@@ -106,7 +112,7 @@ impl LogParser {
             dates: Dates::new(zone.clone(), Moment::EPOCH),
             zone,
             stats: ParseStats::default(),
-            sessions: HashMap::new(),
+            sessions: SmtpdSessions::default(),
             last: None,
         }
     }
@@ -187,10 +193,8 @@ impl LogParser {
         self.count_witness(header.program, message);
         let report = match read_message(header.program, message) {
             Parsed::Report(report) => report,
-            Parsed::SessionBoundary => {
-                if let Some(pid) = header.pid {
-                    self.sessions.remove(&pid);
-                }
+            boundary @ (Parsed::SessionBegins | Parsed::SessionEnds) => {
+                self.boundary(header, boundary);
                 return ReadLine::Known;
             }
             Parsed::Unrelated => return ReadLine::Known,
@@ -202,6 +206,19 @@ impl LogParser {
         let report = LoginReport { attempts, ..report };
         self.last = LastReport::of(&report);
         self.report(header, report, emit)
+    }
+
+    fn boundary(&mut self, header: &Header<'_>, boundary: Parsed<'_>) {
+        let Some(process) = process(header) else {
+            return;
+        };
+        match boundary {
+            Parsed::SessionBegins => {
+                let at = self.dates.moment(header.stamp);
+                self.sessions.begin(process, at);
+            }
+            _ => self.sessions.end(process),
+        }
     }
 
     fn report(
@@ -218,7 +235,7 @@ impl LogParser {
             report,
             lacks_year: header.stamp.lacks_year(),
         };
-        self.event(event, header.pid, emit);
+        self.event(event, process(header), emit);
         ReadLine::Known
     }
 
@@ -252,55 +269,27 @@ impl LogParser {
 
     fn event(
         &mut self,
-        event: ParsedEvent<'_>,
-        pid: Option<u32>,
+        mut event: ParsedEvent<'_>,
+        process: Option<SmtpdProcess>,
         emit: impl FnOnce(ParsedEvent<'_>),
     ) {
         self.stats.events += 1;
-        let ParsedEvent { report, at, .. } = &event;
+        let ParsedEvent { report, at, .. } = &mut event;
         let mail = report.source == LogSource::Postfix && report.outcome == AuthOutcome::Accept;
-        if mail && pid.is_some_and(|pid| self.same_session(pid, report, *at)) {
-            self.stats.same_session += 1;
-            return;
+        if mail && let Some(process) = process {
+            report.within = self.sessions.age(process, *at).unwrap_or(Duration::MAX);
+            if self.sessions.is_known(process, report, *at) {
+                self.stats.same_session += 1;
+                return;
+            }
         }
         emit(event);
     }
-
-    /// Whether the smtpd process `pid` has logged this login already. Remembers it.
-    fn same_session(&mut self, pid: u32, report: &LoginReport<'_>, at: Moment) -> bool {
-        if self.sessions.len() >= SESSIONS {
-            self.sessions
-                .retain(|_, session| at.since(session.last) < SESSION);
-        }
-        let user = report
-            .user
-            .map(|name| BuildHasherDefault::<DefaultHasher>::new().hash_one(name));
-        let session = SmtpdSession {
-            client: report.client,
-            user,
-            last: at,
-        };
-        match self.sessions.insert(pid, session) {
-            Some(earlier) => earlier.may_go_on_as(&session),
-            None => false,
-        }
-    }
 }
 
-/// The last login that an smtpd process logged.
-#[derive(Clone, Copy, Debug)]
-struct SmtpdSession {
-    client: ClientKey,
-    /// The name's hash; none where the line does not show it for certain.
-    user: Option<u64>,
-    last: Moment,
-}
-
-impl SmtpdSession {
-    fn may_go_on_as(&self, next: &Self) -> bool {
-        let same_user = self.user.is_none() || next.user.is_none() || self.user == next.user;
-        same_user && self.client == next.client && next.last.since(self.last) < SESSION
-    }
+fn process(header: &Header<'_>) -> Option<SmtpdProcess> {
+    let pid = header.pid?;
+    Some(SmtpdProcess::new(header.host, pid))
 }
 
 /// What became of one line.

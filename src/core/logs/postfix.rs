@@ -60,8 +60,11 @@ pub(super) fn is_other(program: &[u8]) -> bool {
 
 /// Reads one message of an smtpd.
 pub fn read(message: &[u8]) -> Parsed<'_> {
-    if message.starts_with(b"connect from ") || message.starts_with(b"disconnect from ") {
-        return Parsed::SessionBoundary;
+    if message.starts_with(b"connect from ") {
+        return Parsed::SessionBegins;
+    }
+    if message.starts_with(b"disconnect from ") {
+        return Parsed::SessionEnds;
     }
     let parsed = match message.strip_prefix(b"warning: ") {
         Some(warning) => failure(warning),
@@ -208,7 +211,15 @@ fn success(message: &[u8]) -> Parsed<'_> {
     let (Some(client), Some(())) = (client, name(&mut scan)) else {
         return Parsed::Ambiguous;
     };
-    report(client, certain(scan.rest()), AuthOutcome::Accept)
+    let report = report(client, certain(scan.rest()), AuthOutcome::Accept);
+    match report {
+        // The login was at any time of the session.
+        Parsed::Report(report) => Parsed::Report(LoginReport {
+            within: Duration::MAX,
+            ..report
+        }),
+        other => other,
+    }
 }
 
 /// The name, without `, sasl_sender=` at the end of the line: that is xtext, without a blank (src/smtpd/smtpd.c), so the

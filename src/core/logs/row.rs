@@ -33,7 +33,7 @@ impl LogRow {
             client: report.client,
             user,
             attempts: u16::try_from(report.attempts).unwrap_or(u16::MAX),
-            within_seconds: u16::try_from(report.within.as_secs()).unwrap_or(u16::MAX),
+            within_seconds: within_seconds(report.within),
             service: report.service,
             outcome: report.outcome,
             source: report.source,
@@ -53,6 +53,12 @@ impl LogRow {
         Duration::from_secs(self.within_seconds.into())
     }
 
+    /// Of a login: when the password was right at the earliest; none: nobody knows.
+    pub(super) fn earliest(&self) -> Option<Moment> {
+        let is_dated = self.outcome == AuthOutcome::Accept && self.within_seconds < u16::MAX;
+        is_dated.then(|| self.at - self.within())
+    }
+
     pub(super) fn service(&self) -> Service {
         self.service
     }
@@ -69,4 +75,12 @@ impl LogRow {
     pub(super) fn lacks_year(&self) -> bool {
         self.lacks_year
     }
+}
+
+/// Rounded up; what is longer than a row can say is all of the time.
+fn within_seconds(within: Duration) -> u16 {
+    let seconds = within
+        .as_secs()
+        .saturating_add(u64::from(within.subsec_nanos() > 0));
+    u16::try_from(seconds).unwrap_or(u16::MAX)
 }

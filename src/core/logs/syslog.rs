@@ -22,6 +22,8 @@ use crate::moment::Moment;
 pub struct Header<'a> {
     /// When.
     pub stamp: Stamp,
+    /// The machine; empty where the line has none.
+    pub host: &'a [u8],
     /// `postfix/smtpd`, `dovecot`, `auth`.
     pub program: &'a [u8],
     /// The process, where the line has it.
@@ -39,7 +41,7 @@ pub(super) fn common(line: &[u8]) -> Option<Header<'_>> {
     if host.is_empty() || host.ends_with(b":") || !host.iter().all(|&byte| is_plain_host(byte)) {
         return None;
     }
-    tag(&mut scan).map(|tag| tag.header(stamp))
+    tag(&mut scan).map(|tag| tag.header(stamp, host))
 }
 
 const fn is_plain_host(byte: u8) -> bool {
@@ -55,9 +57,10 @@ struct Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
-    const fn header(self, stamp: Stamp) -> Header<'a> {
+    const fn header(self, stamp: Stamp, host: &'a [u8]) -> Header<'a> {
         Header {
             stamp,
+            host,
             program: self.program,
             pid: self.pid,
             message: self.message,
@@ -109,11 +112,13 @@ pub(super) fn behind_time(stamp: Stamp, text: &[u8]) -> Option<Header<'_>> {
         return Some(header);
     }
     let mut scan = Scan::new(text);
+    let mut host: &[u8] = b"";
     for word in 0..=MOST_WORDS {
         let _ = scan.run(|byte| byte == b' ');
         if scan.rest().starts_with(b"last message repeated ") {
             return Some(Header {
                 stamp,
+                host,
                 program: b"syslogd",
                 pid: None,
                 message: scan.rest(),
@@ -122,6 +127,7 @@ pub(super) fn behind_time(stamp: Stamp, text: &[u8]) -> Option<Header<'_>> {
         if word == 0 && is_dovecots_own(scan.rest()) {
             return Some(Header {
                 stamp,
+                host,
                 program: b"dovecot",
                 pid: None,
                 message: scan.rest(),
@@ -129,12 +135,15 @@ pub(super) fn behind_time(stamp: Stamp, text: &[u8]) -> Option<Header<'_>> {
         }
         let mut ahead = scan;
         if let Some(tag) = tag(&mut ahead) {
-            return Some(tag.header(stamp));
+            return Some(tag.header(stamp, host));
         }
         let next = scan.until(b' ')?;
         let fits = if word == 0 { is_host } else { is_level };
         if !fits(next) {
             return None;
+        }
+        if word == 0 {
+            host = next;
         }
     }
     None
@@ -193,6 +202,7 @@ fn structured(stamp: Stamp, text: &[u8]) -> Option<Header<'_>> {
     let _ = scan.run(|byte| byte == b' ');
     Some(Header {
         stamp,
+        host,
         program,
         pid,
         message: scan.rest(),

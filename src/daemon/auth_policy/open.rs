@@ -49,17 +49,8 @@ impl Hash for ShownHash {
 pub(super) struct OpenPermit {
     key: AskKey,
     at: Moment,
-    asked: QuestionCount,
     pub(super) visit: DoorVisit,
     pub(super) granted: Granted,
-}
-
-/// How often Dovecot has asked about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum QuestionCount {
-    Once,
-    /// After the password was right, too.
-    Again,
 }
 
 impl OpenPermit {
@@ -67,7 +58,6 @@ impl OpenPermit {
         Self {
             key,
             at,
-            asked: QuestionCount::Once,
             visit,
             granted,
         }
@@ -97,18 +87,10 @@ impl OpenPermits {
         evicted
     }
 
-    /// Whether this question is the second one about a permit. The same hash is the same password, however often it is
-    /// asked about. A hidden one may be another: its permit is good for one more question, and no further.
-    pub(super) fn ask_again(&self, key: AskKey, is_hidden: bool) -> bool {
-        let mut open = self.lock();
-        let is_it = |permit: &&mut OpenPermit| {
-            permit.key == key && !(is_hidden && permit.asked == QuestionCount::Again)
-        };
-        let found = open.iter_mut().rev().find(is_it);
-        found.is_some_and(|permit| {
-            permit.asked = QuestionCount::Again;
-            true
-        })
+    /// Whether this question, which shows a whole hash of the password, is another one about a permit: the same hash is the
+    /// same password, however often it is asked about. What shows none may be about another password each time.
+    pub(super) fn is_asked_again(&self, key: AskKey) -> bool {
+        self.lock().iter().rev().any(|permit| permit.key == key)
     }
 
     /// Takes the permits that a report is about, the latest first.

@@ -2,7 +2,8 @@
 //!
 //! So a user who logged in before the installation does not start as a stranger. Successful logins by SMTP, IMAP,
 //! POP3 and ManageSieve count; nothing is ever removed. `--follow` continues to read, so that users who read
-//! their mail are familiar before they send.
+//! their mail are familiar before they send. A login at Postfix counts as of the beginning of its session, for its log shows
+//! the first message alone: it may come hours after a password that was changed meanwhile.
 //! Not here: parsing logs (`logs` in the core), growing logs (`follow`), the logins to import (`batch`), the
 //! import into the gate (`import`).
 
@@ -111,7 +112,13 @@ fn after(args: &LearnArgs, config: &Config, history: &LoginHistory) -> SettlingA
 /// Whether logins cover a span that ends now: a day at its beginning and a weekend at its end may be without any.
 fn covers(history: &LoginHistory, span: Duration, now: Moment) -> bool {
     const DAY: Duration = Duration::from_secs(86_400);
-    let times = || history.attempts.iter().map(|login| login.at);
+    let dated = || {
+        history
+            .attempts
+            .iter()
+            .filter(|login| login.earliest.is_some())
+    };
+    let times = || dated().map(|login| login.at);
     let (Some(first), Some(last)) = (times().min(), times().max()) else {
         return false;
     };
@@ -130,6 +137,7 @@ fn report(summary: &ImportSummary, args: &LearnArgs, out: &mut dyn Write) -> io:
     let ImportSummary {
         logins,
         unnamed,
+        undated,
         seen,
         pairs,
         users,
@@ -140,6 +148,12 @@ fn report(summary: &ImportSummary, args: &LearnArgs, out: &mut dyn Write) -> io:
         writeln!(
             out,
             "{unnamed} of them not imported: the log line does not name the user reliably"
+        )?;
+    }
+    if *undated > 0 {
+        writeln!(
+            out,
+            "{undated} of them make the user known and no network familiar: the line `connect from` of the session is not in the log, or a day old"
         )?;
     }
     writeln!(

@@ -3,7 +3,7 @@
 //! The Dovecot behind that Postfix asks about them as about any other (`auth_policy`); they are judged already. Another
 //! Postfix may ask about the same user and client meanwhile, and must get no guess for nothing. So a hash is covered only
 //! where it is that of the password that was sent, by the login that Dovecot names. What shows no hash is covered by an
-//! attempt that has paid and shows none either: the first such question is bound to it.
+//! attempt that has paid and shows none either, once: the next such question may be about another password.
 //! Not here: who asks (`auth_policy`), the permits (`attempt`).
 
 use std::collections::HashMap;
@@ -26,9 +26,8 @@ struct OwnAttempt {
     client: ClientKey,
     tried: TriedSecret,
     payment: OwnPayment,
-    /// The question that it covers, where that shows no hash, and how often it came.
-    bound: Option<u128>,
-    asked: u32,
+    /// Whether it has covered a question that shows no hash.
+    hidden: HiddenQuestion,
 }
 
 /// What goes to Postfix, as far as it is seen here.
@@ -54,8 +53,6 @@ pub struct OwnQuestion<'a> {
     pub user: UserId,
     /// Who tries.
     pub client: ClientKey,
-    /// What the question is known again by.
-    pub ask: u128,
     /// What it shows.
     pub shown: AskedHash<'a>,
 }
@@ -81,8 +78,13 @@ pub(in crate::judging) struct AtPostfix {
     number: u64,
 }
 
-/// How often Dovecot asks about one attempt: before it checks the password, and after that was right.
-const ASKED: u32 = 2;
+/// Whether an attempt covers a question that does not show which password it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HiddenQuestion {
+    Free,
+    /// It has covered one.
+    Asked,
+}
 
 impl TriedSecret {
     pub(in crate::judging) fn of(password: Password<'_>) -> Self {
@@ -125,8 +127,7 @@ impl OwnAttempts {
             client,
             tried,
             payment,
-            bound: None,
-            asked: 0,
+            hidden: HiddenQuestion::Free,
         });
         AtPostfix {
             all: self.clone(),
@@ -156,16 +157,10 @@ impl OwnAttempts {
                 here.any(|attempt| attempt.is_of(|tried| is_hash_of(hash, tried)))
             }
             shown => {
-                let mut fitting: Vec<_> = here.filter(|attempt| attempt.fits(shown)).collect();
-                let (bound, free) = (Some(question.ask), None);
-                let found = [bound, free]
-                    .into_iter()
-                    .find_map(|wanted| fitting.iter().position(|attempt| attempt.bound == wanted));
-                let Some(attempt) = found.and_then(|at| fitting.get_mut(at)) else {
+                let Some(attempt) = here.find(|attempt| attempt.fits(shown)) else {
                     return false;
                 };
-                attempt.bound = bound;
-                attempt.asked += 1;
+                attempt.hidden = HiddenQuestion::Asked;
                 true
             }
         }
@@ -197,7 +192,7 @@ impl OwnAttempt {
             }
             (AskedHash::Nothing, TriedSecret::Token(_)) | (AskedHash::Whole(_), _) => false,
         };
-        is_alike && self.payment == OwnPayment::Paid && self.asked < ASKED
+        is_alike && self.payment == OwnPayment::Paid && self.hidden == HiddenQuestion::Free
     }
 }
 
@@ -257,16 +252,10 @@ mod tests {
         enter(own, number, tried, OwnPayment::Free)
     }
 
-    fn covers_from(
-        own: &OwnAttempts,
-        (name, from): (&str, &str),
-        ask: u128,
-        shown: AskedHash<'_>,
-    ) -> bool {
+    fn covers_from(own: &OwnAttempts, (name, from): (&str, &str), shown: AskedHash<'_>) -> bool {
         let question = OwnQuestion {
             user: user(name),
             client: from.parse().unwrap(),
-            ask,
             shown,
         };
         // Dovecot's login is not always what the client has sent.
@@ -275,8 +264,8 @@ mod tests {
         })
     }
 
-    fn covers(own: &OwnAttempts, ask: u128, shown: AskedHash<'_>) -> bool {
-        covers_from(own, ("anna", HERE), ask, shown)
+    fn covers(own: &OwnAttempts, shown: AskedHash<'_>) -> bool {
+        covers_from(own, ("anna", HERE), shown)
     }
 
     #[test]
@@ -285,43 +274,39 @@ mod tests {
         let [zwiebel, tomate] =
             ["Zwiebel", "Tomate"].map(|text| nonce().hash(b"anna@x", text.as_bytes()));
         let (zwiebel, tomate) = (AskedHash::Whole(&zwiebel), AskedHash::Whole(&tomate));
-        assert!(!covers(&own, 1, zwiebel), "none is at Postfix");
+        assert!(!covers(&own, zwiebel), "none is at Postfix");
         let held = at_postfix(&own, 7, "Zwiebel");
-        assert!(!covers_from(&own, ("bert", HERE), 1, zwiebel));
-        assert!(!covers_from(&own, ("anna", "203.0.113.10"), 1, zwiebel));
-        assert!(!covers(&own, 2, tomate), "its question comes first");
-        for ask in [1, 1, 3] {
-            assert!(covers(&own, ask, zwiebel));
+        assert!(!covers_from(&own, ("bert", HERE), zwiebel));
+        assert!(!covers_from(&own, ("anna", "203.0.113.10"), zwiebel));
+        assert!(!covers(&own, tomate), "its question comes first");
+        for _ in 0..3 {
+            assert!(covers(&own, zwiebel));
         }
         let second = at_postfix(&own, 8, "Tomate");
-        assert!(covers(&own, 2, tomate));
+        assert!(covers(&own, tomate));
         drop(held);
-        assert!(!covers(&own, 1, zwiebel));
+        assert!(!covers(&own, zwiebel));
         drop(second);
         assert!(own.lock().is_empty());
     }
 
     #[test]
-    fn a_hidden_password_is_covered_by_a_hidden_one_that_was_paid_for_two_questions() {
+    fn a_hidden_password_is_covered_once_by_a_hidden_one_that_was_paid() {
         let own = OwnAttempts::default();
         let shown = at_postfix(&own, 6, "Zwiebel");
         let free = enter(&own, 5, TriedSecret::Hidden, OwnPayment::Free);
-        assert!(!covers(&own, 1, AskedHash::Nothing));
+        assert!(!covers(&own, AskedHash::Nothing));
         let held = enter(&own, 7, TriedSecret::Hidden, OwnPayment::Paid);
         assert!(!covers(
             &own,
-            1,
             AskedHash::Whole(&nonce().hash(b"anna@x", b"Tomate"))
         ));
-        assert!(covers(&own, 1, AskedHash::Nothing) && covers(&own, 1, AskedHash::Nothing));
-        assert!(
-            !covers(&own, 1, AskedHash::Nothing),
-            "more often than Dovecot asks"
-        );
+        assert!(covers(&own, AskedHash::Nothing));
+        assert!(!covers(&own, AskedHash::Nothing), "it may be another one");
+        let _second = enter(&own, 8, TriedSecret::Hidden, OwnPayment::Paid);
+        assert!(covers(&own, AskedHash::Nothing));
+        assert!(!covers(&own, AskedHash::Nothing));
         drop((shown, free, held));
-        let _held = enter(&own, 8, TriedSecret::Hidden, OwnPayment::Paid);
-        assert!(covers(&own, 1, AskedHash::Nothing));
-        assert!(!covers(&own, 2, AskedHash::Nothing), "another question");
     }
 
     #[test]
@@ -329,14 +314,14 @@ mod tests {
         let own = OwnAttempts::default();
         let free = at_postfix(&own, 6, "Zwiebel");
         assert!(
-            !covers(&own, 1, AskedHash::Cut),
+            !covers(&own, AskedHash::Cut),
             "it may be of another password"
         );
         drop(free);
         let tried = TriedSecret::Password(secret("Zwiebel"));
         let _held = enter(&own, 7, tried, OwnPayment::Paid);
-        assert!(covers(&own, 1, AskedHash::Cut));
-        assert!(!covers(&own, 2, AskedHash::Cut));
+        assert!(covers(&own, AskedHash::Cut));
+        assert!(!covers(&own, AskedHash::Cut));
     }
 
     #[test]
@@ -344,8 +329,8 @@ mod tests {
         let own = OwnAttempts::default();
         let tried = TriedSecret::Token(secret("eyJ"));
         let _held = enter(&own, 7, tried, OwnPayment::Paid);
-        assert!(!covers(&own, 1, AskedHash::Nothing));
-        assert!(covers(&own, 1, AskedHash::NoToken));
+        assert!(!covers(&own, AskedHash::Nothing));
+        assert!(covers(&own, AskedHash::NoToken));
     }
 
     #[test]
@@ -356,7 +341,6 @@ mod tests {
         assert!(covers_from(
             &own,
             ("anna", "127.0.0.1"),
-            1,
             AskedHash::Whole(&hash)
         ));
     }

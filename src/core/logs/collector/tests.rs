@@ -183,3 +183,49 @@ fn a_log_of_years_ends_at_the_files_time() {
     // 2025-03-01, 2025-10-01, 2026-01-15
     assert_eq!(days, [20_148, 20_362, 20_468]);
 }
+
+#[test]
+fn a_login_at_postfix_is_as_old_as_its_session_and_not_as_its_first_message() {
+    let line = |time: &str, host: &str, rest: &str| {
+        format!("2026-11-24T{time}Z {host} postfix/smtpd[7]: {rest}\n")
+    };
+    let connect = |time: &str, host: &str| line(time, host, "connect from gate[192.0.2.1]");
+    let mail = |time: &str| {
+        let message = "4F: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=anna";
+        line(time, "mx", message)
+    };
+    let ends = line("04:30:00", "mx", "disconnect from gate[192.0.2.1] ehlo=1");
+    let (begins, late) = (connect("04:00:00.5", "mx"), mail("04:11:00"));
+    let earliest = |logs: &[String]| {
+        let logs: Vec<_> = logs.iter().map(String::as_bytes).collect();
+        let history = history(&logs);
+        let times = history.attempts.iter().map(|login| {
+            let earliest = login.earliest?;
+            Some(login.at.since(earliest).as_secs())
+        });
+        times.collect::<Vec<_>>()
+    };
+    assert_eq!(earliest(&[begins.clone() + &late]), [Some(660)]);
+    let whole = begins.clone() + &mail("04:00:01") + &late;
+    let both = [Some(1), Some(660)];
+    assert_eq!(
+        earliest(std::slice::from_ref(&whole)),
+        both,
+        "ten minutes later"
+    );
+    assert_eq!(earliest(&[whole.clone(), whole]), both, "a copy");
+
+    // Nobody knows how old it is.
+    for logs in [
+        vec![late.clone()],
+        vec![begins.clone(), late.clone()],
+        vec![begins.clone() + &ends + &mail("04:31:00")],
+        vec![connect("04:00:00", "mx2") + &late],
+        vec![begins + &mail("23:59:59")],
+    ] {
+        assert_eq!(earliest(&logs), [None], "{logs:?}");
+    }
+    let dovecot = "imap-login: Login: user=<anna>, method=PLAIN, rip=203.0.113.7";
+    let dovecot = format!("2026-11-24T04:00:00Z mx dovecot: {dovecot}\n");
+    assert_eq!(earliest(&[dovecot]), [Some(0)]);
+}

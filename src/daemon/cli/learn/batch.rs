@@ -37,6 +37,8 @@ pub(super) struct ImportSummary {
     pub(super) logins: u64,
     /// Those of them whose line does not name the user reliably.
     pub(super) unnamed: u64,
+    /// Those of them of which nobody knows how old they are: the user is known, and no network familiar.
+    pub(super) undated: u64,
     /// Pairs of user and network with a login.
     pub(super) seen: u64,
     /// Pairs that were not familiar before.
@@ -98,7 +100,11 @@ impl ImportBatch {
         let accepted = |login: &&LoggedAttempt| login.outcome == AuthOutcome::Accept;
         for login in history.attempts.iter().filter(accepted) {
             let user = login.user.and_then(|id| history.names.get(id));
-            self.add(user.map(|user| user.as_bytes()), login.client, login.at);
+            self.add(
+                user.map(|user| user.as_bytes()),
+                login.client,
+                login.earliest,
+            );
         }
     }
 
@@ -110,7 +116,7 @@ impl ImportBatch {
             RawLine::Whole(line) => parser.parse_line(line, |event| {
                 let report = event.report;
                 if report.outcome == AuthOutcome::Accept {
-                    self.add(report.user, report.client, event.at);
+                    self.add(report.user, report.client, event.earliest());
                 }
             }),
             RawLine::TooLong(beginning) => parser.too_long(beginning),
@@ -127,13 +133,16 @@ impl ImportBatch {
         }
     }
 
-    fn add(&mut self, user: Option<&[u8]>, client: ClientKey, at: Moment) {
+    fn add(&mut self, user: Option<&[u8]>, client: ClientKey, at: Option<Moment>) {
         self.read.logins += 1;
         // The socket's messages are JSON, and no account has a name that is not UTF-8.
         let Some(user) = user.and_then(|user| std::str::from_utf8(user).ok()) else {
             self.read.unnamed += 1;
             return;
         };
+        self.read.undated += u64::from(at.is_none());
+        // It is as old as can be: older than what makes familiar, and than whatever was taken back.
+        let at = at.unwrap_or(Moment::EPOCH);
         self.keep(user.to_ascii_lowercase().into(), client, at);
     }
 

@@ -38,6 +38,7 @@ fn log(folder: &Path, name: &str, lines: &str) -> String {
 const LINES: &str = "\
 2026-11-24T04:00:00Z mx dovecot: imap-login: Login: user=<Alice>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
 2026-11-24T04:00:01Z mx dovecot: imap-login: Login: user=<alice>, method=PLAIN, rip=203.0.113.99, lip=192.0.2.1
+2026-11-24T04:00:02Z mx postfix/smtpd[7]: connect from unknown[198.51.100.7]
 2026-11-24T04:00:02Z mx postfix/smtpd[7]: 4F: client=unknown[198.51.100.7], sasl_method=PLAIN, sasl_username=alice
 2026-11-24T04:00:03Z mx postfix/smtpd[8]: warning: unknown[198.51.100.7]: SASL LOGIN authentication failed: x, sasl_username=eve
 2026-11-24T04:00:04Z mx dovecot: pop3-login: Logged in: user=<bob>, method=PLAIN, rip=2001:db8:1:2::9, lip=2001:db8::1
@@ -87,7 +88,7 @@ fn logins_are_imported_once_into_the_state_of_a_stopped_gatepost() {
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(
             (&json["lines"], &json["unreadable"]),
-            (&7.into(), &1.into())
+            (&8.into(), &1.into())
         );
         assert_eq!((&json["logins"], &json["seen"]), (&5.into(), &4.into()));
         assert_eq!(
@@ -114,11 +115,57 @@ fn a_running_gatepost_gets_the_latest_login_of_each_pair() {
     assert!(!folder.path().join("state").exists());
     let text = String::from_utf8(out).unwrap();
     assert!(
-        text.starts_with("7 lines read, 1 of them could not be parsed, such as:\n    nonsense\n"),
+        text.starts_with("8 lines read, 1 of them could not be parsed, such as:\n    nonsense\n"),
         "{text}"
     );
     assert!(text.contains("5 logins by 4 pairs"), "{text}");
     assert!(text.ends_with("4 pairs newly familiar, 1 users newly known\n"));
+}
+
+#[test]
+fn a_session_that_was_open_before_trust_was_taken_back_brings_none_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Clock::wall();
+    let time = |ago: u64| {
+        let at = i64::try_from((now - Duration::from_secs(ago)).as_seconds()).unwrap();
+        jiff::Timestamp::from_second(at).unwrap()
+    };
+    let line = |ago: u64, pid: u32, rest: &str| {
+        let time = time(ago);
+        format!("{time} mx postfix/smtpd[{pid}]: {rest}\n")
+    };
+    let mail = |user: &str| {
+        format!("4F: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username={user}")
+    };
+    let lines = [
+        line(660, 7, "connect from unknown[203.0.113.7]"),
+        line(0, 7, &mail("anna")),
+        line(300, 8, "connect from unknown[203.0.113.7]"),
+        line(299, 8, &mail("bert")),
+        line(0, 9, &mail("carl")),
+    ];
+    let mail_log = log(folder.path(), "mail.log", &lines.concat());
+    let args = args(folder.path(), &["--json", &mail_log]);
+    let (config, _) = Config::rules(&args.config).unwrap();
+    let clock = Clock::start();
+    let (mut store, gate) = crate::server::restore::restore(&config, clock.now()).unwrap();
+    let taken_back = clock.at_date(now - Duration::from_secs(600));
+    let users = ["anna", "bert", "carl"]
+        .map(|name| gatepost_core::gate::request::attempt::UserName::new(name.as_bytes()));
+    for user in &users {
+        gate.revoke(user, None, taken_back, &mut Vec::new());
+    }
+    store.save(&gate, clock.now()).unwrap();
+    drop(store);
+    let mut out = Vec::new();
+    learn(&args, &mut out).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let counts = ["logins", "undated", "pairs", "users"].map(|key| json[key].as_u64());
+    assert_eq!(
+        counts,
+        [3, 1, 1, 3].map(Some),
+        "of bert's network alone: {json}"
+    );
 }
 
 #[test]
@@ -150,7 +197,7 @@ fn following_sends_new_logins_and_keeps_those_without_an_answer() {
     follower.import_new();
     // There was no answer. The log is rotated, and grows.
     std::fs::rename(&mail, folder.path().join("mail.log.1")).unwrap();
-    let more = LINES.lines().nth(4).unwrap().replace("bob", "carol");
+    let more = LINES.lines().nth(5).unwrap().replace("bob", "carol");
     log(folder.path(), "mail.log", &format!("{more}\n"));
     follower.poll(&mut logs);
     let gatepost = gatepost(folder.path(), 1);
@@ -165,7 +212,7 @@ fn following_sends_new_logins_and_keeps_those_without_an_answer() {
     drop(follower);
     let text = String::from_utf8(out).unwrap();
     assert!(
-        text.starts_with("8 lines read, 1 of them could not be parsed\n6 logins by 5 pairs"),
+        text.starts_with("9 lines read, 1 of them could not be parsed\n6 logins by 5 pairs"),
         "{text}"
     );
 }
@@ -188,7 +235,7 @@ fn standard_input_is_imported_as_it_arrives_and_to_its_end() {
     writing.join().unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
-        text.contains("7 lines read") && text.contains("4 pairs newly familiar"),
+        text.contains("8 lines read") && text.contains("4 pairs newly familiar"),
         "{text}"
     );
 }
@@ -204,7 +251,7 @@ fn logs_in_which_nothing_is_learnt_say_why_and_a_damaged_one_does_not_keep_the_r
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         (learning, json["not_understood"].as_u64().unwrap())
     };
-    for text in ["", "nonsense\n", lines[3], "Nov 24 04:00:00 mx kernel: x\n"] {
+    for text in ["", "nonsense\n", lines[4], "Nov 24 04:00:00 mx kernel: x\n"] {
         assert_eq!(learnt(text), (Learning::Lacking, 0), "{text}");
     }
     assert_eq!(learnt("x sasl_username=bob"), (Learning::Lacking, 1));
@@ -216,7 +263,7 @@ fn logs_in_which_nothing_is_learnt_say_why_and_a_damaged_one_does_not_keep_the_r
     let packed = packed.finish().unwrap();
     let damaged = folder.path().join("mail.log.2.gz");
     std::fs::write(&damaged, &packed[..packed.len() / 2]).unwrap();
-    let whole = log(folder.path(), "mail.log", &lines[4].replace("bob", "dora"));
+    let whole = log(folder.path(), "mail.log", &lines[5].replace("bob", "dora"));
     let gatepost = gatepost(folder.path(), 1);
     let logs = [damaged.to_str().unwrap(), &whole];
     let learning = learn(&args(folder.path(), &logs), &mut Vec::new()).unwrap();
@@ -253,7 +300,7 @@ fn a_followed_log_may_be_missing_or_unreadable_for_a_while_and_what_is_no_file_i
     log(
         folder.path(),
         "mail.log",
-        &LINES.lines().nth(4).unwrap().replace("bob", "carol"),
+        &LINES.lines().nth(5).unwrap().replace("bob", "carol"),
     );
     follower.poll(&mut logs);
     std::fs::write(&path, "").unwrap();
@@ -261,7 +308,7 @@ fn a_followed_log_may_be_missing_or_unreadable_for_a_while_and_what_is_no_file_i
     log(
         folder.path(),
         "mail.log",
-        &(LINES.lines().nth(4).unwrap().replace("bob", "dora") + "\n"),
+        &(LINES.lines().nth(5).unwrap().replace("bob", "dora") + "\n"),
     );
     follower.poll(&mut logs);
     let gatepost = gatepost(folder.path(), 1);

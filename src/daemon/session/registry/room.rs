@@ -5,7 +5,8 @@
 //! it has lasted a minute. What a session sends in its first minute is never cut off.
 //!
 //! Names with one local part count together once they hold more than one user may: where Dovecot ignores
-//! the domain, one account has as many names as its holder likes.
+//! the domain, one account has as many names as its holder likes. In this sum no name counts for more than the
+//! one that is weighed: so who holds twenty takes nothing from the owner of a like name who holds one.
 //! Not here: the lock, and ending the session (`registry`).
 //! Postfix does the same under stress: it gives clients 10 s in place of 300 (`smtpd_timeout`), and may ask
 //! for 500 octets a second (`smtpd_min_data_rate`).
@@ -208,7 +209,8 @@ pub(super) fn gives_way(
     }
 }
 
-/// Of the sessions of users that hold more than `own`, the one that works least.
+/// Of the sessions of users that hold more than `own`, the one that works least. Where its name counts together with
+/// others of one local part, the name among them that holds the most gives way.
 fn least_missed(
     held: &BTreeMap<(UserId, u64), HeldSession>,
     own: usize,
@@ -216,13 +218,25 @@ fn least_missed(
     now: Moment,
 ) -> Option<(UserId, u64)> {
     let weights = weights(held, per_user);
-    let candidates = held.iter().filter_map(|(key, held)| {
-        let weight = weights.get(&key.0).copied().unwrap_or_default();
-        let why = held.yields(weight, own, now)?;
-        let idle = (Reverse(held.lately), Reverse(held.moved));
-        Some(((why, weight, idle), *key))
-    });
-    candidates.max().map(|(_, key)| key)
+    let candidates = || {
+        held.iter().filter_map(|(key, held)| {
+            let name = weights.get(&key.0).copied().unwrap_or_default();
+            let why = held.yields(name.weight, own, now)?;
+            let idle = (Reverse(held.lately), Reverse(held.moved));
+            Some(((why, name.weight, idle), *key))
+        })
+    };
+    let (_, least) = candidates().max()?;
+    let together = |user: UserId| {
+        let name = weights.get(&user).copied().unwrap_or_default();
+        let is_one = user.local_part() == least.0.local_part() && name.is_merged();
+        is_one.then_some(name.own)
+    };
+    if together(least.0).is_none() {
+        return Some(least);
+    }
+    let of_group = candidates().filter_map(|(rank, key)| Some((together(key.0)?, rank, key)));
+    of_group.max().map(|(_, _, key)| key)
 }
 
 /// Of a user's own sessions, the one that has been silent the longest, and for so long at least.
@@ -238,21 +252,43 @@ fn own_silent(
     longest.map(|(key, _)| *key)
 }
 
-/// How many sessions each user holds; with names of one local part that hold more than `per_user`: all theirs.
+/// What a name holds, and what it is held to hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct NameWeight {
+    own: usize,
+    weight: usize,
+}
+
+impl NameWeight {
+    /// Whether it counts together with others of its local part.
+    const fn is_merged(self) -> bool {
+        self.weight > self.own
+    }
+}
+
+/// How many sessions each user holds; with names of one local part: all theirs, if these are more than `per_user`. There
+/// each name counts for as many as the one that is weighed, at most.
 fn weights(
     held: &BTreeMap<(UserId, u64), HeldSession>,
     per_user: usize,
-) -> BTreeMap<UserId, usize> {
-    let (mut weights, mut of_local_part) = (BTreeMap::new(), BTreeMap::new());
+) -> BTreeMap<UserId, NameWeight> {
+    let mut weights = BTreeMap::<UserId, NameWeight>::new();
     for (user, _) in held.keys() {
-        *weights.entry(*user).or_default() += 1;
-        *of_local_part.entry(user.local_part()).or_insert(0) += 1;
+        weights.entry(*user).or_default().own += 1;
     }
-    for (user, weight) in &mut weights {
-        let together = of_local_part.get(&user.local_part()).copied();
-        if let Some(together) = together.filter(|together| *together > per_user) {
-            *weight = together;
-        }
+    // By local part: how many names hold so many.
+    let mut names = BTreeMap::<_, BTreeMap<usize, usize>>::new();
+    for (user, name) in &weights {
+        let alike = names.entry(user.local_part()).or_default();
+        *alike.entry(name.own).or_default() += 1;
+    }
+    for (user, name) in &mut weights {
+        let alike = names.get(&user.local_part()).into_iter().flatten();
+        let together: usize = alike.map(|(holds, many)| name.own.min(*holds) * many).sum();
+        name.weight = match together > per_user {
+            true => together,
+            false => name.own,
+        };
     }
     weights
 }

@@ -192,6 +192,87 @@ fn one_account_of_many_names_is_one_account() {
 }
 
 #[test]
+fn who_holds_many_takes_nothing_from_the_owner_of_one_local_part_elsewhere() {
+    let fill = |world: &mut World, accounts: &[&str]| {
+        for account in accounts {
+            for _ in 0..18 {
+                assert_eq!(world.enter(account), Ok(()));
+            }
+        }
+    };
+    let (victim, like, others) = (
+        "anna@example.org",
+        "anna@evil.example",
+        ["eve", "kurt", "mallory"],
+    );
+    // The sessions of the like name come with the rest, or have just come, and are not cut off.
+    for (first, then) in [(&[like][..], &[][..]), (&[], &[like])] {
+        let mut world = World::new(18, Some(98));
+        assert_eq!(world.enter(victim), Ok(()));
+        fill(&mut world, &others);
+        fill(&mut world, first);
+        let at_work = [victim, like, others[0], others[1], others[2]];
+        world.pass(MINUTE + SAMPLE, &[victim], 2_000);
+        world.pass(SAMPLE * 2, &at_work, 2_000_000);
+        fill(&mut world, then);
+        for _ in 0..18 {
+            let _ = world.enter("ted");
+        }
+        assert!(world.held("ted") > 3);
+        assert_eq!(world.held(victim), 1, "{first:?}");
+    }
+}
+
+#[test]
+fn of_names_that_count_together_the_one_that_holds_most_gives_way() {
+    let mut world = World::new(3, Some(16));
+    for name in ["info@a", "info@b", "info@c", "info@d", "info@e"] {
+        assert_eq!(world.enter(name), Ok(()));
+    }
+    for name in ["info@c", "info@d", "info@d"] {
+        assert_eq!(world.enter(name), Ok(()));
+    }
+    for name in ["v", "w", "x", "y", "z", "q"] {
+        assert_eq!(world.enter(name), Ok(()));
+    }
+    // The three of one name work, all the others are silent.
+    world.pass(MINUTE + SAMPLE, &["info@d"], 2_000_000);
+    let held = |world: &World| {
+        ["info@a", "info@b", "info@c", "info@d", "info@e"].map(|name| world.held(name))
+    };
+    for (new, left) in [
+        ("n0", [1, 1, 2, 2, 1]),
+        ("n1", [1, 1, 1, 2, 1]),
+        ("n2", [1, 1, 1, 1, 1]),
+    ] {
+        assert_eq!(world.enter(new), Ok(()));
+        // Of two names that hold as many, the silent one.
+        assert_eq!(held(&world), left, "{new}");
+    }
+    assert_eq!(world.enter("n3"), Ok(()));
+    assert_eq!(held(&world).iter().sum::<usize>(), 4, "as one user");
+}
+
+#[test]
+fn one_name_that_comes_anew_all_the_time_hides_no_account_of_many_names() {
+    let mut world = World::new(20, Some(100));
+    let names: Vec<_> = (0..85)
+        .map(|domain| format!("thief@d{domain}.example"))
+        .collect();
+    for name in &names {
+        assert_eq!(world.enter(name), Ok(()));
+    }
+    let at_work: Vec<_> = names.iter().map(String::as_str).collect();
+    world.pass(MINUTE, &at_work, 2_000_000);
+    for _ in 0..3 {
+        let _ = world.enter("thief@new.example");
+    }
+    assert_eq!(world.enter("anna"), Ok(()));
+    assert_eq!(world.enter("bert"), Ok(()));
+    assert_eq!(world.enter("carl"), Ok(()));
+}
+
+#[test]
 fn a_session_at_work_stays_and_so_does_one_whose_postfix_is_at_work() {
     let mut world = World::new(20, Some(8));
     for name in ["a", "a", "a", "b", "c", "d", "e"] {
