@@ -320,9 +320,7 @@ impl Networks {
     /// All of them, each once.
     pub(in crate::gate) fn all(&self) -> Vec<IpNet> {
         let (v4, v6) = (self.v4.iter(), self.v6.iter());
-        v4.map(|one| IpNet::V4(one))
-            .chain(v6.map(|one| IpNet::V6(one)))
-            .collect()
+        v4.map(IpNet::V4).chain(v6.map(IpNet::V6)).collect()
     }
 
     pub(in crate::gate) fn contains(&self, client: ClientKey) -> bool {

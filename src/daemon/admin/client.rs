@@ -121,7 +121,7 @@ impl AdminClient {
             }
             let end = came.iter().position(|octet| *octet == b'\n');
             let taken = end.map_or(came.len(), |end| end + 1);
-            line.extend_from_slice(&came[..taken]);
+            line.extend(came.iter().take(taken));
             self.0.consume(taken);
         }
         Ok(line)

@@ -16,7 +16,7 @@ impl OutageWatch {
     /// Tells what has changed since the last look. The first time each is told, for an earlier process may have ended in
     /// an outage. An outage of a backend that has left the config is over: nobody looks any more.
     pub(in crate::server) fn look(&mut self, upstream: &Upstream, judging: &Judging) {
-        let found: Vec<_> = upstream.usability().into_iter().collect();
+        let found: Vec<_> = upstream.usability().collect();
         self.0.retain(|backend, is_usable| {
             let stays = found.iter().any(|(one, _)| one.to_string() == *backend);
             if !stays && !*is_usable {

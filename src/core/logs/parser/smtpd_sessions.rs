@@ -1,7 +1,8 @@
 //! smtpd_sessions - the sessions of Postfix's smtpd processes: when each began, and the login that it has logged
 //!
 //! Postfix logs a login with each message that it takes, and the first may come hours after the login. Only the line
-//! `connect from` of the same process says when the login was at the earliest.
+//! `connect from` of the same process says when the login was at the earliest. In a log that was filtered, so that it shows the
+//! beginning of no session, each is taken to have lasted as long as one may.
 //! Not here: reading the lines (`postfix`), what is made of their times (`parser`).
 //!
 //! A process serves one client after the other. Behind a balancer, and behind Gatepost, the address in `connect from` is not
@@ -38,6 +39,8 @@ pub(super) struct SmtpdSessions {
     began: HashMap<SmtpdProcess, Moment>,
     /// The last login that each process logged.
     logins: HashMap<SmtpdProcess, LoggedLogin>,
+    /// Whether any session was seen to begin, in this file or in one before it.
+    shows_beginnings: bool,
 }
 
 impl SmtpdSessions {
@@ -50,6 +53,7 @@ impl SmtpdSessions {
     /// A session begins; none: nobody knows when.
     pub(super) fn begin(&mut self, process: SmtpdProcess, at: Option<Moment>) {
         self.end(process);
+        self.shows_beginnings = true;
         let Some(at) = at else { return };
         if self.began.len() >= SESSIONS {
             self.began.retain(|_, began| at.since(*began) < LONGEST);
@@ -66,9 +70,13 @@ impl SmtpdSessions {
         self.logins.remove(&process);
     }
 
-    /// How long the session has lasted; none: its beginning is not in the log.
+    /// How long the session has lasted at most; none: its beginning should be in the log, and is not.
     pub(super) fn age(&self, process: SmtpdProcess, at: Moment) -> Option<Duration> {
-        let age = at.since(*self.began.get(&process)?);
+        let age = match self.began.get(&process) {
+            Some(began) => at.since(*began),
+            None if self.shows_beginnings => return None,
+            None => LONGEST,
+        };
         (age <= LONGEST).then_some(age)
     }
 
@@ -123,6 +131,8 @@ mod tests {
         let at = |seconds: u64| Moment::from_seconds(1_800_000_000 + seconds);
         let mut sessions = SmtpdSessions::default();
         let process = |number: usize| SmtpdProcess::new(b"mx", u32::try_from(number).unwrap());
+        let filtered = sessions.age(process(7), at(0));
+        assert_eq!(filtered, Some(LONGEST), "no session begins there");
         for number in 0..=SESSIONS {
             sessions.begin(process(number), Some(at(0)));
         }
