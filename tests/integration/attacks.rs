@@ -29,6 +29,7 @@ mod new_office;
 mod one_account;
 mod operators_ban;
 mod own_fault;
+mod own_logins;
 mod replaced_directory;
 mod stalled_handshakes;
 mod wrong_clock;

@@ -1,4 +1,4 @@
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::channel;
 
 use rustix::fs::{FileType, Mode, mknodat};
 
@@ -21,7 +21,7 @@ fn make(what: &str, path: &Path) {
 /// Does `work` within a minute, or fails: who opens a FIFO waits for ever.
 #[track_caller]
 fn in_time(work: impl FnOnce() + Send + 'static) {
-    let (done, ended) = sync_channel(1);
+    let (done, ended) = channel();
     std::thread::spawn(move || {
         work();
         done.send(()).unwrap();
