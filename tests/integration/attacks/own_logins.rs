@@ -16,7 +16,7 @@ use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
 
 /// A user keeps 32 networks.
-const NETWORKS: usize = 36;
+const NETWORKS: usize = 64;
 const AT_ONCE: usize = 24;
 
 /// Ends the attack, also when the test fails.

@@ -210,9 +210,12 @@ impl Setup {
         assert_eq!(ran.code, Some(0), "{}", ran.text);
     }
 
-    /// Writes the config file; says where.
+    /// Writes the config file, whole or not at all, for a Gatepost may be reading it; says where.
     pub(crate) fn write_config(&self) -> PathBuf {
-        self.write("gatepost.toml", &self.config.to_string())
+        let new = self.write("gatepost.toml.new", &self.config.to_string());
+        let path = new.with_extension("");
+        std::fs::rename(new, &path).expect("rename");
+        path
     }
 
     /// Where the config file, the certificates and the state are.
