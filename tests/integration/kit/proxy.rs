@@ -214,7 +214,7 @@ impl Setup {
     pub(crate) fn write_config(&self) -> PathBuf {
         let new = self.write("gatepost.toml.new", &self.config.to_string());
         let path = new.with_extension("");
-        std::fs::rename(new, &path).expect("rename");
+        fs::rename(new, &path).expect("rename");
         path
     }
 
