@@ -286,4 +286,15 @@ mod tests {
         operator.read_to_string(&mut told).await.unwrap();
         assert!(told.contains("8 operators are connected"), "{told}");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_gone_is_told_from_who_has_said_the_last_word() {
+        let (ours, mut operator) = UnixStream::pair().unwrap();
+        let (_reader, writer) = ours.into_split();
+        operator.shutdown().await.unwrap();
+        let waits = timeout(LOOK * 5, has_gone(&writer)).await;
+        assert!(waits.is_err(), "it waits for its answer");
+        drop(operator);
+        timeout(LOOK * 5, has_gone(&writer)).await.unwrap();
+    }
 }
