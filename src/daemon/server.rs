@@ -83,8 +83,8 @@ use web_door::WebDoor;
 /// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
 
-/// How long the state waits for the answers of a Postfix that is asked about a login. What comes later is lost to
-/// it, and what was paid for it stays owed.
+/// How long the state waits for the doors, and then for the answers of a Postfix that is asked about a login. What comes
+/// later is lost to it, and what was paid for it stays owed.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// How long the process waits until the state is saved; a disk that is dead would keep it for ever.

@@ -34,9 +34,20 @@ mod replaced_directory;
 mod stalled_handshakes;
 mod wrong_clock;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::User;
 use crate::kit::proxy::Proxy;
+
+/// Ends an attack that goes on beside a test, also when the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Logs in from 127.`net`.0.`host`: the open session, or the code that it was told; none: it was not admitted.
 fn log_in(proxy: &Proxy, (net, host): (u8, u8), user: User<'_>) -> Result<Client, Option<u16>> {

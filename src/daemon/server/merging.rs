@@ -70,7 +70,7 @@ impl ClusterMerger {
         }
         let by_hand = |change: &Change| matches!(change.fact, Fact::BanBegan(ban) if ban.cause == BanCause::Operator);
         if changes.iter().any(by_hand) {
-            let ended = self.operator.end_barred().await;
+            let ended = self.context.end_barred().await;
             self.tell(name, "bans by hand", ended.sessions, now);
         }
         self.forget(&changes, now);

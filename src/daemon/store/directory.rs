@@ -104,11 +104,11 @@ impl Directory {
             if (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
     }
 
-    /// Whether what has this name was read here, or made.
-    pub(in crate::store) fn is_ours(&self, name: &str) -> bool {
+    /// Whether something has this name that was neither read here nor made.
+    pub(in crate::store) fn is_foreign(&self, name: &str) -> bool {
         let ours = self.lock();
         let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
-        stat.is_ok_and(|stat| ours.get(name) == Some(&(stat.st_dev, stat.st_ino)))
+        stat.is_ok_and(|stat| ours.get(name) != Some(&(stat.st_dev, stat.st_ino)))
     }
 
     /// Notes that the file of this name is ours.

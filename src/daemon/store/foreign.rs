@@ -14,7 +14,7 @@ use super::find::{self, DEBTS, KEYS, KNOWN};
 pub(super) fn has_some(directory: &Directory) -> bool {
     [KNOWN, DEBTS, KEYS]
         .into_iter()
-        .any(|name| directory.has(name) && !directory.is_ours(name))
+        .any(|name| directory.is_foreign(name))
 }
 
 /// Renames all files of a state that are not ours; where they are now.
@@ -25,7 +25,7 @@ pub(super) fn has_some(directory: &Directory) -> bool {
 pub(super) fn set_aside(directory: &Directory) -> Result<Vec<PathBuf>, StoreFault> {
     let mut aside = Vec::new();
     for name in directory.names()? {
-        if find::is_of_a_state(&name) && !directory.is_ours(&name) {
+        if find::is_of_a_state(&name) && directory.is_foreign(&name) {
             let to = find::free_name(directory, &name, find::FOUND);
             directory.rename(&name, &to)?;
             aside.push(directory.path().join(to));

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use super::Over;
 use crate::kit::client::{Client, auth_plain};
 use crate::kit::mail::{ANNA, Mail, User, numbered};
 use crate::kit::proxy::{Proxy, Setup};
@@ -15,15 +16,6 @@ use crate::kit::wait;
 const BOTS: usize = 60;
 /// So many addresses there are, each of them used once.
 const MOST_GUESSES: usize = 40_000;
-
-/// Ends the botnet, also when the test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 fn before(mail: &Mail) -> Proxy {
     Setup::before(mail)

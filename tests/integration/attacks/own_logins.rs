@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::log_in;
+use super::{Over, log_in};
 use crate::kit::client::auth_plain;
 use crate::kit::mail::{Mail, Passwords, User};
 use crate::kit::proxy::{Proxy, Setup};
@@ -18,15 +18,6 @@ use crate::kit::wait;
 /// A user keeps 32 networks.
 const NETWORKS: usize = 64;
 const AT_ONCE: usize = 24;
-
-/// Ends the attack, also when the test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// One of those that Dovecot knows there, and the password.
 fn numbered(number: usize) -> (String, String) {

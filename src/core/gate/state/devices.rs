@@ -105,7 +105,7 @@ impl LatestRevocations {
     }
 }
 
-/// From whom anything was taken back, and when.
+/// The users who lost any trust, and when.
 fn all_users(revocations: &Revocations) -> impl Iterator<Item = (UserId, Written)> {
     let networks = revocations.networks();
     let networks = networks.map(|(what, found)| (what.user, found));

@@ -36,7 +36,7 @@ impl Operator {
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
         let pending = self.context.admission.pending_of(subject);
-        let logged_in = self.end_barred().await;
+        let logged_in = self.context.end_barred().await;
         let kept = self.disk_has(changes).await;
         let left = self.left_of(subject).await;
         let sessions = logged_in.sessions + pending.saturating_sub(left);
@@ -74,7 +74,7 @@ impl Operator {
                 Err(why) => refused.push((place, why)),
             }
         }
-        let logged_in = self.end_barred().await;
+        let logged_in = self.context.end_barred().await;
         let kept = self.disk_has(changes).await;
         let imported = Response::BansImported {
             banned,
@@ -192,11 +192,6 @@ impl Operator {
             0 => String::new(),
             rows => format!("; {rows} rows of the history are gone"),
         }
-    }
-
-    /// Ends the logged-in sessions of all that are banned by hand, in whichever process.
-    pub(in crate::server) async fn end_barred(&self) -> EndedSessions {
-        self.context.end_barred().await
     }
 
     /// Ends logged-in sessions, in whichever process.
