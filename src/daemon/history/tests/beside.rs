@@ -1,3 +1,5 @@
+//! beside - names beside the history's file that are no regular files: nobody waits at them
+
 use std::sync::mpsc::channel;
 
 use rustix::fs::{FileType, Mode, mknodat};

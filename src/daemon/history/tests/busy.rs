@@ -1,3 +1,5 @@
+//! busy - readers and the writer of one file wait for each other, each for a bounded time
+
 use super::*;
 
 /// Begins to read as another process does, and goes on until it is dropped.

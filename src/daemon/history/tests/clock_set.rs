@@ -1,3 +1,5 @@
+//! clock_set - what is kept and shown when the machine's clock was set
+
 use super::super::tally::{HistoryTally, WhichRows};
 use super::*;
 

@@ -1,3 +1,5 @@
+//! file - the file of the history: damaged, of another version, removed, or somebody's link
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! flood - a flood becomes counts, and hides nobody
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! found - what was kept is found again
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! listed - whose passwords are on the owner's list, and since when
+
 use super::*;
 
 #[test]

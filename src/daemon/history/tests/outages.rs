@@ -1,3 +1,5 @@
+//! outages - when an outage is over
+
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -32,10 +34,8 @@ fn killed(now: Moment) -> Kept {
     Kept::in_folder(kept.folder, Some(30 * DAY))
 }
 
-#[test]
-fn a_start_ends_the_outages_that_a_killed_process_left_at_the_last_thing_known() {
-    let now = Moment::from_seconds(Clock::wall().as_seconds());
-    let kept = killed(now);
+/// The same of a process whose thread has run and was stopped; nothing is to be written.
+fn ends_once_stopped(kept: Kept) -> Vec<(String, Option<Moment>)> {
     let reader = kept.reader();
     let Kept {
         historian,
@@ -43,10 +43,16 @@ fn a_start_ends_the_outages_that_a_killed_process_left_at_the_last_thing_known()
         folder: _folder,
         ..
     } = kept;
-    // Nothing is to be written.
     drop(_recorder);
     historian.run();
-    assert_eq!(ends(&reader)[0].1, Some(now - HOUR / 2));
+    ends(&reader)
+}
+
+#[test]
+fn a_start_ends_the_outages_that_a_killed_process_left_at_the_last_thing_known() {
+    let now = Moment::from_seconds(Clock::wall().as_seconds());
+    let kept = killed(now);
+    assert_eq!(ends_once_stopped(kept)[0].1, Some(now - HOUR / 2));
 }
 
 #[test]
@@ -70,16 +76,7 @@ fn a_stop_ends_the_outages_that_go_on() {
     let mut kept = Kept::new();
     outage(&mut kept, "10.0.0.1:465");
     kept.write();
-    let reader = kept.reader();
-    let Kept {
-        historian,
-        _recorder,
-        folder: _folder,
-        ..
-    } = kept;
-    drop(_recorder);
-    historian.run();
-    assert!(ends(&reader)[0].1.is_some());
+    assert!(ends_once_stopped(kept)[0].1.is_some());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! programs - the mail programs of attempts
+
 use super::*;
 
 const ONE: &str = "t13d1516h2_8daaf6152771_e5627efa2ab1";

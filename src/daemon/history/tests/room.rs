@@ -1,3 +1,5 @@
+//! room - what goes when it is too old, or too much
+
 use super::*;
 use crate::clock::WallSteadiness;
 
