@@ -261,8 +261,8 @@ pub enum Response {
 pub struct HeldMessage {
     /// In that process.
     pub number: u64,
-    /// The keyed hash of the user's name.
-    pub user: String,
+    /// The octets of the user's name, as the client wrote it.
+    pub name: Vec<u8>,
     /// An address, or an IPv6 /64.
     pub client: String,
 }

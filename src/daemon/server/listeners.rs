@@ -25,6 +25,7 @@ use crate::net::listener::{
 use crate::report::occurrence::NoticeSettings;
 use crate::session::{self, Services};
 use crate::store::StateHealth;
+use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 
 /// What every listener needs.
@@ -56,7 +57,7 @@ impl ListenerContext {
     /// Ends the logged-in sessions of all that are banned by hand or denied, in whichever process.
     pub(in crate::server) async fn end_barred(&self) -> EndedSessions {
         let services = Arc::clone(&self.services);
-        let bars = move |_, client| services.judging.bars(client);
+        let bars = move |_: &UserName, client| services.judging.bars(client);
         let own = &self.services;
         let own = own.registry.expel_barred(|client| own.judging.bars(client));
         self.predecessors.end(bars).await.and(own)

@@ -2,7 +2,8 @@
 //!
 //! Each has a socket of its own in the state directory, with its process id in the name, and answers there which sessions it has.
 //! Which of them are meant is decided here, by the rules of the process that serves: a ban, a deny list or an order of the operator
-//! reaches everybody, whichever process has the session. One that does not answer is asked again until it does.
+//! reaches everybody, whichever process has the session, and however that one folded and hashed names. One that does not answer is
+//! asked again until it does.
 //! Not here: their end of it (`leaving`).
 
 use std::io;
@@ -18,8 +19,8 @@ use tracing::{info, warn};
 use crate::admin::AdminSettings;
 use crate::admin::message::{HeldMessage, LONGEST, Request, Response};
 use crate::store::StoreSettings;
+use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::keys::UserId;
 
 /// How long one of them may take. One that hangs holds nobody up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -92,7 +93,7 @@ impl Predecessors {
     /// Ends those that are meant.
     pub(in crate::server) async fn end(
         &self,
-        is_meant: impl Fn(UserId, ClientKey) -> bool + Send + Sync + 'static,
+        is_meant: impl Fn(&UserName, ClientKey) -> bool + Send + Sync + 'static,
     ) -> EndedSessions {
         let mut ended = EndedSessions::default();
         let is_meant = Arc::new(is_meant);
@@ -127,7 +128,7 @@ impl Predecessors {
 /// Asks one that has not answered until it does, or has gone.
 async fn end_later(
     socket: PathBuf,
-    is_meant: Arc<impl Fn(UserId, ClientKey) -> bool + Send + Sync>,
+    is_meant: Arc<impl Fn(&UserName, ClientKey) -> bool + Send + Sync>,
 ) {
     for _ in 0..TRIES {
         sleep(AGAIN).await;
@@ -142,10 +143,15 @@ async fn end_later(
 }
 
 /// Ends those that are meant at one process. How many there were.
-async fn end_at(socket: &Path, is_meant: &impl Fn(UserId, ClientKey) -> bool) -> io::Result<usize> {
-    let meant = |one: &HeldMessage| match (one.user.parse(), one.client.parse()) {
-        (Ok(user), Ok(client)) => is_meant(user, client),
-        _ => false,
+async fn end_at(
+    socket: &Path,
+    is_meant: &impl Fn(&UserName, ClientKey) -> bool,
+) -> io::Result<usize> {
+    let meant = |one: &HeldMessage| {
+        let name = UserName::new(one.name.as_slice());
+        one.client
+            .parse()
+            .is_ok_and(|client| is_meant(&name, client))
     };
     let held = held(socket).await?;
     let numbers: Vec<u64> = held

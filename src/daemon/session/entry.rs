@@ -53,6 +53,7 @@ pub(in crate::session) fn enter(
         judging, registry, ..
     } = &*visit.services;
     let newcomer = Newcomer {
+        name,
         user,
         own_limit: judging.gate().sessions_of(user),
         client: visit.key,

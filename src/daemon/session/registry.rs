@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::drain::{Epoch, Recaller};
 use crate::net::splice::{EndOrder, SpliceControl};
+use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::change::{Expulsion, Subject};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
@@ -100,8 +101,10 @@ impl From<Expulsion> for Whose {
 
 /// A session that has just logged in.
 #[derive(Clone, Copy, Debug)]
-pub struct Newcomer {
-    /// The user.
+pub struct Newcomer<'a> {
+    /// The user, as the client wrote the name.
+    pub name: &'a UserName,
+    /// The user, as the gate knows one.
     pub user: UserId,
     /// How many sessions the owner has set for this user; none: as all users.
     pub own_limit: Option<usize>,
@@ -109,6 +112,17 @@ pub struct Newcomer {
     pub client: ClientKey,
     /// When the session began.
     pub epoch: Epoch,
+}
+
+/// A session as the next process asks for it, which may fold and hash names in another way.
+#[derive(Clone, Debug)]
+pub struct NumberedSession {
+    /// In this process.
+    pub number: u64,
+    /// The user, as the client wrote the name.
+    pub name: UserName,
+    /// The client.
+    pub client: ClientKey,
 }
 
 /// All sessions that have logged in.
@@ -158,7 +172,7 @@ impl SessionRegistry {
     /// There is no room for it.
     pub fn enter(
         self: &Arc<Self>,
-        newcomer: Newcomer,
+        newcomer: Newcomer<'_>,
         now: Moment,
     ) -> Result<SessionPlace, NoRoom> {
         let mut book = self.lock();
@@ -169,7 +183,7 @@ impl SessionRegistry {
         book.logins += 1;
         let key = (newcomer.user, book.logins);
         let control = Arc::new(SpliceControl::default());
-        let held = HeldSession::new(newcomer.client, Arc::clone(&control), now);
+        let held = HeldSession::new(newcomer, Arc::clone(&control), now);
         book.held.insert(key, held);
         drop(book);
         Ok(SessionPlace {
@@ -203,11 +217,14 @@ impl SessionRegistry {
     }
 
     /// All sessions that are logged in, with their numbers.
-    pub fn held(&self) -> Vec<(u64, UserId, ClientKey)> {
+    pub fn held(&self) -> Vec<NumberedSession> {
         let book = self.lock();
-        let row =
-            |(&(user, number), held): (&(UserId, u64), &HeldSession)| (number, user, held.client());
-        book.held.iter().map(row).collect()
+        let numbered = |(&(_, number), held): (&(UserId, u64), &HeldSession)| NumberedSession {
+            number,
+            name: held.name().clone(),
+            client: held.client(),
+        };
+        book.held.iter().map(numbered).collect()
     }
 
     /// Ends the sessions with these numbers at once. How many there were.
@@ -247,7 +264,7 @@ impl Book {
         self.held.range((user, 0)..=(user, u64::MAX))
     }
 
-    fn make_room(&mut self, newcomer: Newcomer, now: Moment) -> Result<(), NoRoom> {
+    fn make_room(&mut self, newcomer: Newcomer<'_>, now: Moment) -> Result<(), NoRoom> {
         let user = newcomer.user;
         let own = self.of(user).count();
         let all = self.held.len();

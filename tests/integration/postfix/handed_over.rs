@@ -209,6 +209,22 @@ fn orders_reach_the_sessions_that_stopped_processes_still_have() {
 }
 
 #[test]
+fn a_user_is_expelled_from_a_stopped_process_that_folded_names_in_another_way() {
+    let mail = Mail::start();
+    let mut proxy = managed(&mail).start();
+    let mut anna = logged_in(&proxy, 1, ANNA);
+    let mut bert = logged_in(&proxy, 2, BERT);
+    proxy.setup.set("names.domain", "strip");
+    proxy.setup.write_config();
+    proxy.signal(Signal::USR1);
+    released(&proxy, 1);
+    let ran = proxy.setup.command(&["expel", ANNA.0]);
+    assert!(ran.text.contains("1 session ended"), "{}", ran.text);
+    assert_eq!(anna.rest().expect("its end"), b"");
+    bert.expect("NOOP", 250);
+}
+
+#[test]
 fn an_order_reaches_a_stopped_process_that_hangs_when_it_answers_again_whatever_the_operators_socket_is_called()
  {
     let mail = Mail::start();

@@ -4,6 +4,7 @@
 //! a login that was under way.
 //! Not here: which sessions those are (`session::registry`), what is still trusted (`gate`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -197,7 +198,9 @@ impl Operator {
     /// Ends logged-in sessions, in whichever process.
     pub(in crate::server) async fn end(&self, whose: Whose) -> EndedSessions {
         let own = self.context.services.registry.expel(whose);
-        let meant = move |user, client| whose.is(Some(user), client);
+        let judging = Arc::clone(&self.context.services.judging);
+        let meant =
+            move |name: &UserName, client| whose.is(Some(judging.gate().user_id(name)), client);
         self.context.predecessors.end(meant).await.and(own)
     }
 

@@ -4,8 +4,7 @@
 
 use super::{Operator, expel};
 use crate::admin::message::{HeldMessage, Request, Response};
-use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::keys::UserId;
+use crate::session::registry::NumberedSession;
 
 /// What a process can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +39,10 @@ impl Operator {
     /// The sessions of this process, for the next one.
     pub(super) fn held(&self) -> Response {
         let held = self.context.services.registry.held().into_iter();
-        let message = |(number, user, client): (u64, UserId, ClientKey)| HeldMessage {
-            number,
-            user: user.to_string(),
-            client: client.to_string(),
+        let message = |session: NumberedSession| HeldMessage {
+            number: session.number,
+            name: session.name.as_bytes().to_vec(),
+            client: session.client.to_string(),
         };
         Response::Held {
             sessions: held.map(message).collect(),

@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{NoRoom, RegistrySettings, SAMPLE};
+use super::{Newcomer, NoRoom, RegistrySettings, SAMPLE};
 use crate::net::splice::SpliceControl;
+use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
@@ -105,6 +106,7 @@ impl Rooms {
 #[derive(Debug)]
 pub(super) struct HeldSession {
     control: Arc<SpliceControl>,
+    name: UserName,
     client: ClientKey,
     since: Moment,
     /// When it was first seen that its last octet had moved.
@@ -116,10 +118,11 @@ pub(super) struct HeldSession {
 }
 
 impl HeldSession {
-    pub(super) fn new(client: ClientKey, control: Arc<SpliceControl>, now: Moment) -> Self {
+    pub(super) fn new(newcomer: Newcomer<'_>, control: Arc<SpliceControl>, now: Moment) -> Self {
         Self {
             control,
-            client,
+            name: newcomer.name.clone(),
+            client: newcomer.client,
             since: now,
             moved: now,
             seen: 0,
@@ -130,6 +133,10 @@ impl HeldSession {
 
     pub(super) fn control(&self) -> &SpliceControl {
         &self.control
+    }
+
+    pub(super) const fn name(&self) -> &UserName {
+        &self.name
     }
 
     pub(super) const fn client(&self) -> ClientKey {

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::drain::{self, Drain, Drainer};
 use crate::net::splice::SpliceProgress;
-use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::{Gate, Keys};
 
@@ -51,12 +50,13 @@ impl World {
     }
 
     fn user(&self, name: &str) -> UserId {
-        self.gate.user_id(&UserName::new(name.as_bytes()))
+        self.gate.user_id(&named(name))
     }
 
-    fn newcomer(&self, name: &str, from: &str) -> Newcomer {
+    fn newcomer<'a>(&self, name: &'a UserName, from: &str) -> Newcomer<'a> {
         Newcomer {
-            user: self.user(name),
+            name,
+            user: self.gate.user_id(name),
             own_limit: None,
             client: from.parse().unwrap(),
             epoch: self.drain.epoch(),
@@ -65,7 +65,8 @@ impl World {
 
     /// Logs in once more. Postfix has said so: its client's turn.
     fn enter(&mut self, name: &str) -> Result<(), NoRoom> {
-        let newcomer = self.newcomer(name, "203.0.113.7");
+        let user = named(name);
+        let newcomer = self.newcomer(&user, "203.0.113.7");
         let place = self.registry.enter(newcomer, self.now)?;
         place.control().tell(progress(30, true));
         let number = self.places.len();
@@ -90,6 +91,10 @@ impl World {
     fn held(&self, name: &str) -> usize {
         self.registry.of_user(self.user(name))
     }
+}
+
+fn named(name: &str) -> UserName {
+    UserName::new(name.as_bytes())
 }
 
 fn progress(octets: u64, clients_turn: bool) -> SpliceProgress {
@@ -314,9 +319,10 @@ fn the_user_with_the_most_sessions_gives_way_first() {
 #[test]
 fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
     let mut world = World::new(20, None);
-    let home = world.newcomer("anna", "203.0.113.7");
-    let away = world.newcomer("anna", "198.51.100.7");
-    let other = world.newcomer("bert", "203.0.113.8");
+    let (anna, bert) = (named("anna"), named("bert"));
+    let home = world.newcomer(&anna, "203.0.113.7");
+    let away = world.newcomer(&anna, "198.51.100.7");
+    let other = world.newcomer(&bert, "203.0.113.8");
     let network = home.client.network();
     let user = home.user;
     for (whose, ended) in [
@@ -358,8 +364,9 @@ fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
 #[test]
 fn the_barred_are_ended_and_everybody_else_is_called_to_look() {
     let world = World::new(20, None);
-    let one = world.newcomer("anna", "203.0.113.7");
-    let other = world.newcomer("anna", "198.51.100.7");
+    let anna = named("anna");
+    let one = world.newcomer(&anna, "203.0.113.7");
+    let other = world.newcomer(&anna, "198.51.100.7");
     let places = [one, other].map(|one| world.registry.enter(one, world.now).unwrap());
     let ended = world.registry.expel_barred(|client| client == one.client);
     assert_eq!((ended, world.registry.logged_in()), (1, 1));
@@ -371,14 +378,15 @@ fn the_barred_are_ended_and_everybody_else_is_called_to_look() {
 #[test]
 fn a_session_that_began_before_all_remembered_orders_is_refused() {
     let world = World::new(20, None);
-    let old = world.newcomer("anna", "203.0.113.7");
+    let anna = named("anna");
+    let old = world.newcomer(&anna, "203.0.113.7");
     for _ in 0..=ORDERS {
         let other = Subject::Client("192.0.2.1".parse().unwrap());
         world.registry.expel(Whose::Place(other));
     }
     let entered = world.registry.enter(old, world.now).map(drop);
     assert_eq!(entered, Err(NoRoom::Expelled));
-    let new = world.newcomer("anna", "203.0.113.7");
+    let new = world.newcomer(&anna, "203.0.113.7");
     assert!(world.registry.enter(new, world.now).is_ok());
 }
 
