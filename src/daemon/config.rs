@@ -60,6 +60,7 @@ use crate::cluster::ClusterSettings;
 use crate::crowdsec::CrowdsecSettings;
 use crate::history::HistorySettings;
 use crate::known_passwords::KnownPasswordsSettings;
+use crate::net::tls::CertificateFiles;
 use crate::places::PlaceSettings;
 use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
@@ -159,6 +160,21 @@ impl Config {
         })
     }
 
+    /// As [`load`](Self::load), of a file that is not written yet: `text` is to stand at `path`. Its first certificate is
+    /// read from `brought`, where that one is not in its place yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn foresee(
+        path: &Path,
+        text: String,
+        now: Moment,
+        brought: Option<&CertificateFiles>,
+    ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        Self::load_text(path, text, now, brought, |_, _, _| {})
+    }
+
     fn load_and(
         path: &Path,
         now: Moment,
@@ -166,10 +182,20 @@ impl Config {
     ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
+        Self::load_text(path, text, now, None, more)
+    }
+
+    fn load_text(
+        path: &Path,
+        text: String,
+        now: Moment,
+        brought: Option<&CertificateFiles>,
+        more: impl FnOnce(&raw::RawFile, &Self, &mut Findings),
+    ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
             network_list::deny_files(file, config, folder(path), findings);
-            inspect::certificates(file, folder(path), now, findings);
+            inspect::certificates(file, folder(path), now, brought, findings);
             inspect::state(file, config, findings);
             auth_policy::warn_readable(file, path, findings);
             lender::inspect(file, folder(path), findings);

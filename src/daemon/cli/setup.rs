@@ -2,7 +2,7 @@
 //!
 //! Prints the commands; with `--apply` shows the difference, keeps the files as they were, and does it; with `--undo` puts them
 //! back, byte for byte. Ends with the doctor where the programs were restarted.
-//! Not here: which changes (`plan`), the certificate (`certificate`), files and their backup (`change`), what others have changed since
+//! Not here: which changes (`plan`, `entry`), the certificate (`certificate`), files and their backup (`change`), what others have changed since
 //! (`revert`).
 
 use std::io::{self, Write};
@@ -20,6 +20,7 @@ use plan::SetupPlan;
 
 mod certificate;
 mod change;
+mod entry;
 mod own;
 mod plan;
 mod revert;
@@ -88,12 +89,8 @@ fn print(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
 
 fn apply(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     let plan = plan(args)?;
-    if !plan.brings_certificate() {
-        // Postfix must not lose its ports to a Gatepost that does not start.
-        Config::load(&args.config, Clock::wall()).map_err(|faults| {
-            format!("nothing was changed, for Gatepost would not start:\n{faults}")
-        })?;
-    }
+    would_start(args, &plan)
+        .map_err(|why| format!("nothing was changed, for Gatepost would not start:\n{why}"))?;
     let changes = plan.changes(&args.neighbours)?;
     for change in &changes {
         write!(out, "{}", change.difference()?)?;
@@ -118,6 +115,17 @@ fn apply(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     }
     restart(&plan.restarts(), out)?;
     Ok(doctor::run(&doctor::DoctorArgs::of(&args.config)))
+}
+
+/// Postfix must not lose its ports to a Gatepost that does not start.
+fn would_start(args: &SetupArgs, plan: &SetupPlan) -> Result<(), Fault> {
+    let text = match plan.config_text() {
+        Some(text) => text.to_owned(),
+        None => std::fs::read_to_string(&args.config)?,
+    };
+    let brought = plan.brought();
+    Config::foresee(&args.config, text, Clock::wall(), brought.as_ref())?;
+    Ok(())
 }
 
 fn undo(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {

@@ -80,11 +80,12 @@ pub(super) fn users(
     warn_user_is_trap(file, config, findings);
 }
 
-/// Checks every certificate alone, so that each fault is reported.
+/// Checks every certificate alone, so that each fault is reported; the first one from where it is `brought`, if it is.
 pub(super) fn certificates(
     file: &raw::RawFile,
     folder: &Path,
     now: Moment,
+    mut brought: Option<&CertificateFiles>,
     findings: &mut Findings,
 ) {
     for entry in &file.tls.certificate {
@@ -92,10 +93,11 @@ pub(super) fn certificates(
         let (Some(chain), Some(key)) = (&table.chain, &table.key) else {
             continue;
         };
-        let files = CertificateFiles {
+        let named = || CertificateFiles {
             chain: sections::path(folder, chain.get_ref()),
             key: sections::path(folder, key.get_ref()),
         };
+        let files = brought.take().cloned().unwrap_or_else(named);
         warn_readable_key(&files.key, key.span(), findings);
         let settings = tls::TlsSettings {
             certificates: vec![files],

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gatepost_core::moment::Moment;
 use gatepost_daemon::config::{Config, ConfigFaults, Finding};
+use gatepost_daemon::net::tls::CertificateFiles;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
@@ -98,6 +99,29 @@ fn a_valid_certificate_is_accepted_without_a_finding() {
     let (config, warnings) = folder.load(NOW).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(config.tls.certificates[0].chain, folder.path("chain.pem"));
+}
+
+#[test]
+fn a_certificate_that_is_still_to_be_brought_is_judged_where_it_is() {
+    let folder = Folder::new();
+    folder.certificate("elsewhere.pem", "elsewhere-key.pem");
+    fs::remove_file(folder.path("chain.pem")).unwrap();
+    let brought = CertificateFiles {
+        chain: folder.path("elsewhere.pem"),
+        key: folder.path("elsewhere-key.pem"),
+    };
+    let foresee = || {
+        let path = folder.path("gatepost.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        Config::foresee(&path, text, NOW, Some(&brought))
+    };
+    assert!(foresee().is_ok());
+    folder.certificate("other.pem", "elsewhere-key.pem");
+    let faults = foresee().unwrap_err().to_string();
+    assert!(
+        faults.contains("elsewhere-key.pem does not belong to"),
+        "{faults}"
+    );
 }
 
 #[test]

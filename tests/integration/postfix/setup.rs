@@ -138,6 +138,8 @@ submissions inet n - y - - smtpd
   -o smtpd_tls_wrappermode=yes
   -o smtpd_sasl_path=private/other
   -o smtpd_sender_restrictions=reject_sender_login_mismatch
+  -o smtpd_sender_login_maps=inline:{anna@example.org=anna}
+  -o smtpd_recipient_restrictions=check_policy_service,unix:private/limit,permit_sasl_authenticated,reject
 2525 inet n - y - - smtpd
 smtpd pass - - y - - smtpd
 ";
@@ -178,6 +180,8 @@ fn login_goes_from_port_25_and_to_the_tls_port_only() {
         applied.text
     );
     assert!(applied.text.contains("port 2525"), "{}", applied.text);
+    let dropped = "submissions/inet had smtpd_recipient_restrictions=check_policy_service";
+    assert!(applied.text.contains(dropped), "{}", applied.text);
     let options = machine.postconf(&["-P"]);
     for expected in [
         "smtp/inet/smtpd_sasl_auth_enable = no",
@@ -186,6 +190,7 @@ fn login_goes_from_port_25_and_to_the_tls_port_only() {
         "127.0.0.1:10465/inet/smtpd_tls_wrappermode = no",
         "127.0.0.1:10465/inet/smtpd_sasl_path = private/other",
         "127.0.0.1:10465/inet/smtpd_sender_restrictions = reject_sender_login_mismatch",
+        "127.0.0.1:10465/inet/smtpd_sender_login_maps = inline:{anna@example.org=anna}",
         "127.0.0.1:10465/inet/smtpd_relay_restrictions = permit_sasl_authenticated,reject",
     ] {
         assert!(options.contains(expected), "{expected}: {options}");

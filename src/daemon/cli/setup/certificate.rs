@@ -125,6 +125,17 @@ systemctl try-reload-or-restart gatepost
         ))
     }
 
+    /// Where it is now.
+    pub(super) fn files(&self) -> CertificateFiles {
+        match self {
+            Self::Lineage(lineage) => CertificateFiles {
+                chain: lineage.join("fullchain.pem"),
+                key: lineage.join("privkey.pem"),
+            },
+            Self::Files(files) => files.clone(),
+        }
+    }
+
     /// The command that brings it to where Gatepost reads it.
     pub(super) fn command(&self, own: &CertificateFiles) -> String {
         match self {

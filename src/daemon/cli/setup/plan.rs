@@ -1,17 +1,16 @@
 //! plan - what `setup` changes on this machine: Postfix's entries, Dovecot's file, certbot's hook
 //!
-//! The options of the entry are those of config/master.cf; what the machine's own entry for submission had of its own (Dovecot's
-//! socket, restrictions on senders) is kept. Not here: doing it (`change`).
+//! Not here: the options of Postfix's entry (`entry`), doing it (`change`).
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Fault;
 use super::certificate::{self, CertificateSource};
 use super::change::FileChange;
+use super::entry::NewEntry;
 use super::own::{OwnChanges, OwnFile};
 use super::scratch::Scratch;
 use crate::cli::dovecot_policy::{self, DovecotVersion};
@@ -19,10 +18,7 @@ use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;
 use crate::config::neighbours::{self, Neighbours};
 use crate::net::tls::CertificateFiles;
-use crate::net::upstream::{Announce, UpstreamAddress};
-
-/// The entry, with its options and their reasons.
-const ENTRY: &str = include_str!("../../../../config/master.cf");
+use crate::net::upstream::UpstreamAddress;
 
 const DOVECOT: &str = "\
 # Written by `gatepost setup`: Gatepost delays the reply to a wrong password by itself.
@@ -34,14 +30,6 @@ service anvil {
   }
 }
 ";
-
-/// The options of an old entry that stay.
-const KEPT: [&str; 4] = [
-    "smtpd_sasl_type",
-    "smtpd_sasl_path",
-    "smtpd_sender_restrictions",
-    "smtpd_sender_login_maps",
-];
 
 /// All changes.
 pub(super) struct SetupPlan {
@@ -74,14 +62,18 @@ impl SetupPlan {
             |entry: &&MasterEntry| entry.port().is_some_and(|port| gatepost.listens_at(port));
         let replaced: Vec<&MasterEntry> = files.entries.iter().filter(listens).collect();
         let mut postconf = Vec::new();
+        let old = replaced.first().copied();
+        let mut remarks = Vec::new();
         for address in &config.upstream.addresses {
-            let old = replaced.first().copied();
-            postconf.extend(entry(address, config.upstream.announce, files, old));
+            let entry = NewEntry::new(address, config.upstream.announce, files, old);
+            remarks.extend(entry.remarks());
+            postconf.extend(entry.calls());
         }
         for entry in &replaced {
             postconf.push(vec!["-M#".to_owned(), entry.name()]);
         }
-        let (off, remarks) = others(config, files, &replaced);
+        let (off, left) = others(config, files, &replaced);
+        remarks.extend(left);
         postconf.extend(off);
         postconf.push(settings(files));
         let dovecot = neighbours.dovecot_file();
@@ -96,7 +88,6 @@ impl SetupPlan {
             dovecot_text += &dovecot_policy::settings(policy, version, &secrets);
         }
         let policy = config.auth_policy.as_ref();
-        let old = replaced.first().copied();
         let certificate = match neighbours.is_elsewhere() {
             true => None,
             false => certificate::find(config, &gatepost.hostname, files, old),
@@ -114,9 +105,14 @@ impl SetupPlan {
         }
     }
 
-    /// Whether Gatepost reads a certificate that this brings, and not one that must be there already.
-    pub(super) const fn brings_certificate(&self) -> bool {
-        self.certificate.is_some()
+    /// What Gatepost's config will say, where that changes.
+    pub(super) fn config_text(&self) -> Option<&str> {
+        self.gatepost.config.as_ref().map(|file| file.text.as_str())
+    }
+
+    /// Where the certificate is now that this brings to where Gatepost reads it.
+    pub(super) fn brought(&self) -> Option<CertificateFiles> {
+        self.certificate.as_ref().map(CertificateSource::files)
     }
 
     /// Everything, to be typed or pasted.
@@ -230,54 +226,6 @@ impl SetupPlan {
         }
         Ok(changes)
     }
-}
-
-/// The calls that make Postfix's entry for Gatepost.
-fn entry(
-    address: &UpstreamAddress,
-    announce: Announce,
-    files: &PostfixFiles,
-    old: Option<&MasterEntry>,
-) -> Vec<Vec<String>> {
-    let (service, kind, private) = match address {
-        UpstreamAddress::Tcp(socket) => (named(*socket), "inet", "n"),
-        UpstreamAddress::Unix(path) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            (name.into_owned(), "unix", "n")
-        }
-    };
-    // As the machine's own entries have it: without a chroot Postfix finds Dovecot's socket by another path.
-    let smtp = old.or_else(|| files.entries.iter().find(|entry| entry.program == "smtpd"));
-    let chroot = smtp.map_or("y", |entry| entry.chroot.as_str());
-    let name = format!("{service}/{kind}");
-    let line = format!("{name}={service} {kind} {private} - {chroot} - - smtpd");
-    let mut calls = vec![vec!["-M".to_owned(), line]];
-    let mut options: Vec<(String, String)> = Vec::new();
-    for option in ENTRY.lines().filter_map(|line| line.strip_prefix("  -o ")) {
-        let Some((key, value)) = option.split_once('=') else {
-            continue;
-        };
-        let value = match (announce, key) {
-            (Announce::Xclient | Announce::Nothing, "smtpd_upstream_proxy_protocol") => continue,
-            (Announce::Xclient, "smtpd_authorized_xclient_hosts") => "127.0.0.1",
-            _ => value,
-        };
-        let kept = old
-            .filter(|_| KEPT.contains(&key))
-            .map(|old| files.of(old, key));
-        let value = kept.filter(|kept| !kept.is_empty()).unwrap_or(value);
-        options.push((key.to_owned(), value.to_owned()));
-    }
-    let options = options
-        .into_iter()
-        .map(|(key, value)| format!("{name}/{key}={value}"));
-    calls.push(std::iter::once("-P".to_owned()).chain(options).collect());
-    calls
-}
-
-/// As master(5) writes an address.
-fn named(socket: SocketAddr) -> String {
-    socket.to_string()
 }
 
 /// Login at entries that are not replaced: off at port 25; what is said of other ports.
