@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -44,10 +45,23 @@ const RETRY: u32 = 30;
 /// Records that are taken before it is looked whether something must be written.
 const BATCH: usize = 256;
 
+/// How long records gather behind those that were taken. To wake the thread for each of them costs a session more than the record does.
+const GATHERING: Duration = Duration::from_millis(20);
+
 const HOUR: u64 = 3600;
 
 /// How long nobody has set the wall's clock when rows go for their age: with one that is a month ahead, all would.
 const STEADY: Duration = Duration::from_secs(HOUR);
+
+/// What was taken at once.
+enum Batch {
+    /// As much as may be, before it is looked whether something must be written.
+    Full,
+    /// Everything that was there.
+    All,
+    /// The end.
+    Last,
+}
 
 /// Keeps the history of one Gatepost.
 pub struct Historian {
@@ -124,11 +138,11 @@ impl Historian {
         }
         loop {
             match self.records.recv_timeout(ROUND) {
-                Ok(record) => {
-                    if !self.take(record) || !self.take_more() {
-                        break;
-                    }
-                }
+                Ok(record) => match self.take_batch(record) {
+                    Batch::Last => break,
+                    Batch::Full => {}
+                    Batch::All => thread::sleep(GATHERING),
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -147,17 +161,18 @@ impl Historian {
         self.tend(|database| Ok(statements::end_outages(&database.connection, now)?));
     }
 
-    /// Takes what has come meanwhile; false: the end.
-    fn take_more(&mut self) -> bool {
+    /// Takes one record, and those that have come behind it.
+    fn take_batch(&mut self, first: Record) -> Batch {
+        let mut first = Some(first);
         for _ in 0..BATCH {
-            let Ok(record) = self.records.try_recv() else {
-                break;
+            let Some(record) = first.take().or_else(|| self.records.try_recv().ok()) else {
+                return Batch::All;
             };
             if !self.take(record) {
-                return false;
+                return Batch::Last;
             }
         }
-        true
+        Batch::Full
     }
 
     /// Takes one record; false: it was the last.

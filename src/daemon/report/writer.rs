@@ -8,12 +8,17 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use tracing::warn;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 /// Lines that may wait. A line is some 300 octets, a few KB where a client chose the longest name.
 const LINES: usize = 4_096;
+
+/// How long lines gather behind one that was written. To wake the thread for each of them costs a session more than the line does.
+const GATHERING: Duration = Duration::from_millis(20);
 
 /// The queue and its thread. Clones are the same queue.
 #[derive(Clone)]
@@ -130,7 +135,9 @@ impl<W: Write> Write for LineReader<W> {
     /// The queue is empty.
     fn flush(&mut self) -> io::Result<()> {
         self.tell_losses();
-        self.reader.flush()
+        self.reader.flush()?;
+        thread::sleep(GATHERING);
+        Ok(())
     }
 }
 
