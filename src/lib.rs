@@ -46,14 +46,14 @@
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
-//! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, `unix_socket`, `http`, each
+//! `proxy_header`, `tls`, `http_client`, `upstream`, `splice`, `filter`, `admission`, `listener`, `unix_socket`, `http`, each
 //! importing only what stands to its left.
 //!
 //! | layer | modules |
 //! |---|---|
 //! | words | `moment`, `capacity`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, decided, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
-//! | edges | `clock`, `drain`, `files`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `crowdsec`, `admin::client` |
+//! | edges | `clock`, `drain`, `files`, `http_url`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `crowdsec`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
 //! | web | `web` |

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::outbox::{BanOutbox, ToldBans};
-use crate::report::http_url::HttpUrl;
+use crate::http_url::HttpUrl;
 use crate::report::limits::LimitCounters;
 
 /// What our own decisions are known by.

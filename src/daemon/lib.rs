@@ -12,6 +12,7 @@ pub mod crowdsec;
 pub mod drain;
 mod files;
 pub mod history;
+pub mod http_url;
 pub mod judging;
 pub mod known_passwords;
 pub mod net;

@@ -8,7 +8,6 @@ pub mod counter;
 pub mod counters;
 pub mod durations;
 pub mod events;
-pub mod http_url;
 pub mod ja4;
 pub mod last_faults;
 pub mod lately;

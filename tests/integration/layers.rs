@@ -46,7 +46,7 @@ const TABLE: &[Row] = &[
     row_of("gate",     &["core::gate"],           &["words"]),
     row_of("logs",     &["core::logs"],           &["words"]),
     row_of("messages", &["daemon::admin", "daemon::admin::message"], &[]),
-    row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::files", "daemon::owner", "daemon::places", "daemon::report", "daemon::known_passwords"], &["words"]),
+    row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::files", "daemon::http_url", "daemon::owner", "daemon::places", "daemon::report", "daemon::known_passwords"], &["words"]),
     row_of("edges",    &["daemon::store", "daemon::history", "daemon::net", "daemon::cluster", "daemon::crowdsec", "daemon::admin::client"], &["words", "gate", "clock"]),
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
     row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
@@ -64,10 +64,11 @@ const TABLE: &[Row] = &[
 ];
 
 /// Inside `net`, each may import what stands to its left.
-const NET: [&str; 10] = [
+const NET: [&str; 11] = [
     "unread",
     "proxy_header",
     "tls",
+    "http_client",
     "upstream",
     "splice",
     "filter",

@@ -13,8 +13,8 @@ use super::lender::warn_readable;
 use super::value::Given;
 use super::{raw, sections};
 use crate::crowdsec::{CrowdsecSettings, check_key, check_machine};
+use crate::http_url::{HttpUrl, Scheme};
 use crate::net::tls;
-use crate::report::http_url::{HttpUrl, Scheme};
 
 const URL_HELP: &str = "write \"http://127.0.0.1:8080\" for one on this machine, \"https://lapi.example.org:8080\" for another";
 const KEY_HELP: &str =

@@ -4,7 +4,7 @@
 
 use super::finding::{Findings, Remark};
 use super::raw;
-use crate::report::http_url::{HttpUrl, Scheme};
+use crate::http_url::{HttpUrl, Scheme};
 use crate::report::occurrence::NoticeSettings;
 
 pub(super) fn read(given: &raw::RawNotices, findings: &mut Findings) -> NoticeSettings {

@@ -17,6 +17,7 @@ pub use super::connection::LapiFault;
 use super::connection::{Body, exchange};
 use super::decisions::Pull;
 use super::{CrowdsecSettings, alerts, credentials};
+use crate::net::http_client::HttpFault;
 
 /// What bouncers are known by at the LAPI: a name and a version.
 const AGENT: &str = concat!("gatepost/", env!("CARGO_PKG_VERSION"));
@@ -107,22 +108,18 @@ impl Lapi {
 
     fn request(&self, method: Method, path: &str) -> Builder {
         let url = &self.settings.url;
-        let host = match url.host.contains(':') {
-            true => format!("[{}]:{}", url.host, url.port),
-            false => format!("{}:{}", url.host, url.port),
-        };
         let path = format!("{}{path}", url.path.trim_end_matches('/'));
         Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, host)
+            .header(HOST, url.authority())
             .header(USER_AGENT, AGENT)
             .header(CONNECTION, "close")
     }
 
     async fn send(&self, request: Builder, body: Bytes, longest: usize) -> Result<Body, LapiFault> {
         let request = request.body(Full::new(body));
-        let request = request.map_err(|error| LapiFault::Connect(error.to_string()))?;
+        let request = request.map_err(|error| HttpFault::Connect(error.to_string()))?;
         exchange(&self.settings, request, longest).await
     }
 }
@@ -151,6 +148,6 @@ async fn read<T: Send + 'static>(
             path,
         })
     });
-    let fault = |error: tokio::task::JoinError| LapiFault::Connect(error.to_string());
+    let fault = |error: tokio::task::JoinError| HttpFault::Connect(error.to_string());
     reading.await.map_err(fault)?
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::http_url::HttpUrl;
+use crate::http_url::HttpUrl;
 
 /// What happened. The values (`Display`) are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,30 +1,28 @@
 //! send - one notice, to a command and to a webhook, each within its time
 //!
 //! The command runs without a shell: what clients made up is in its environment and on its standard input, never among
-//! its arguments. A webhook gets one POST (RFC 9112), and what it answers is read no further than its first line.
+//! its arguments. A webhook gets one POST, and of its answer only the status counts.
 //! Not here: how often (`rate`).
 
 use std::process::Stdio;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use rustix::process::{Pid, Signal, kill_process_group};
-use rustls::pki_types::ServerName;
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use crate::net::tls::client;
-use crate::report::http_url::{HttpUrl, Scheme};
+use crate::http_url::HttpUrl;
+use crate::net::http_client::{self, HttpLimits};
 use crate::report::occurrence::NoticeSettings;
 
 /// How long a command, or a webhook, may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Octets of an answer's first line.
-const LONGEST_LINE: u64 = 1024;
 
 /// A notice, as it is sent. The names are public API.
 #[derive(Clone, Debug, Serialize)]
@@ -115,47 +113,22 @@ async fn run(command: &[String], body: &NoticeBody, json: &[u8]) -> Result<(), S
 }
 
 async fn post(webhook: &HttpUrl, json: &[u8]) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", webhook.host);
-    let at = (webhook.host.as_str(), webhook.port);
-    let stream = TcpStream::connect(at).await.map_err(told)?;
-    match webhook.scheme {
-        Scheme::Http => exchange(stream, webhook, json).await,
-        Scheme::Https => {
-            let name = ServerName::try_from(webhook.host.clone());
-            let name = name.map_err(|error| error.to_string())?;
-            let connector = TlsConnector::from(client::config(None)?);
-            let stream = connector.connect(name, stream).await.map_err(told)?;
-            exchange(stream, webhook, json).await
-        }
-    }
-}
-
-async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    webhook: &HttpUrl,
-    json: &[u8],
-) -> Result<(), String> {
-    let host = match webhook.host.contains(':') {
-        true => format!("[{}]", webhook.host),
-        false => webhook.host.clone(),
+    let request = Request::post(&webhook.path)
+        .header(HOST, webhook.authority())
+        .header(USER_AGENT, "gatepost")
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONNECTION, "close")
+        .body(Full::new(Bytes::copy_from_slice(json)))
+        .map_err(|error| error.to_string())?;
+    let limits = HttpLimits {
+        connect: DEADLINE,
+        answer: DEADLINE,
+        longest: None,
     };
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: {host}:{}\r\nUser-Agent: gatepost\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        webhook.path,
-        webhook.port,
-        json.len()
-    );
-    let told = |error: std::io::Error| format!("{host}: {error}");
-    let request = [head.as_bytes(), json].concat();
-    stream.write_all(&request).await.map_err(told)?;
-    stream.flush().await.map_err(told)?;
-    let mut line = String::new();
-    let mut answer = BufReader::new(stream.take(LONGEST_LINE));
-    answer.read_line(&mut line).await.map_err(told)?;
-    let code = line.split_ascii_whitespace().nth(1).unwrap_or_default();
-    match code.len() == 3 && code.starts_with('2') {
-        true => Ok(()),
-        false => Err(format!("{host} answered {:?}", line.trim_end())),
+    let host = &webhook.host;
+    match http_client::exchange(webhook, None, request, limits).await {
+        Ok(answer) if answer.status.is_success() => Ok(()),
+        Ok(answer) => Err(format!("{host} answered {}", answer.status)),
+        Err(fault) => Err(format!("{host}: {fault}")),
     }
 }

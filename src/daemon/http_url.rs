@@ -1,8 +1,10 @@
 //! http_url - an URL of a server that Gatepost asks or tells something over HTTP
 //!
-//! Not here: how it is spoken to (`server::notify`, `crowdsec`). RFC 3986, without what nobody needs here.
+//! Not here: how it is spoken to (`net::http_client`). RFC 3986, without users, passwords and fragments.
 
 use std::fmt;
+
+use hyper::Uri;
 
 /// A server that speaks HTTP, and a path there. A part of it may be a secret: `Debug` shows the host only.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,50 +41,46 @@ impl HttpUrl {
     ///
     /// What is wrong with it.
     pub fn read(url: &str) -> Result<Self, &'static str> {
-        let (scheme, rest) = match url.split_once("://") {
-            Some(("https", rest)) => (Scheme::Https, rest),
-            Some(("http", rest)) => (Scheme::Http, rest),
+        let (scheme, usual) = match url.split_once("://") {
+            Some(("https", _)) => (Scheme::Https, 443),
+            Some(("http", _)) => (Scheme::Http, 80),
             _ => return Err("it begins with neither https:// nor http://"),
         };
         if !url.bytes().all(|octet| octet.is_ascii_graphic()) || url.contains('#') {
             return Err("a URL has neither blanks, nor letters beyond ASCII, nor a fragment here");
         }
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        if authority.contains('@') {
+        let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
+        let authority = uri.authority().ok_or("it names no host")?;
+        if authority.as_str().contains('@') {
             return Err("a user and password in a URL are not sent");
         }
-        let (host, port) = split_port(authority).ok_or("its port is no number")?;
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if bare.is_empty() {
+        let host = authority.host();
+        let port = match authority.port_u16() {
+            None if authority.as_str() != host => return Err("its port is no number up to 65535"),
+            port => port.unwrap_or(usual),
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        if host.is_empty() {
             return Err("it names no host");
         }
-        let usual = match scheme {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
-        };
         Ok(Self {
             scheme,
-            host: bare.to_owned(),
-            port: port.unwrap_or(usual),
-            path: match path.starts_with('/') {
-                true => path.to_owned(),
-                false => format!("/{path}"),
-            },
+            host: host.to_owned(),
+            port,
+            path: uri
+                .path_and_query()
+                .map_or_else(|| "/".to_owned(), ToString::to_string),
         })
     }
-}
 
-/// The host, and the port if there is one.
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    // In brackets the colons are the address's.
-    let behind = authority.rfind(']').unwrap_or(0);
-    let colon = authority.get(behind..)?.find(':').map(|at| at + behind);
-    match colon {
-        None => Some((authority, None)),
-        Some(at) => {
-            let port = authority.get(at + 1..)?.parse().ok()?;
-            Some((authority.get(..at)?, Some(port)))
+    /// Host and port, for the header `Host` (RFC 9110, 7.2).
+    pub fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
         }
     }
 }
@@ -100,6 +98,7 @@ mod tests {
             fine("ntfy.sh", 443, "/topic?a=b")
         );
         assert_eq!(read("http://[::1]:8080"), fine("::1", 8080, "/"));
+        assert_eq!(read("https://[::1]/x"), fine("::1", 443, "/x"));
         assert_eq!(read("http://127.0.0.1?x"), fine("127.0.0.1", 80, "/?x"));
         for url in [
             "ntfy.sh/topic",
@@ -112,9 +111,16 @@ mod tests {
             "https://h/\r\nX: y",
             "https://h/#a",
             "https://h:70000/",
+            "https://h:/",
+            "https://h:x/",
+            "https://[[::1/",
+            "https://[::1/",
         ] {
             assert!(HttpUrl::read(url).is_err(), "{url}");
         }
+        let authority = |url| HttpUrl::read(url).map(|url| url.authority());
+        assert_eq!(authority("http://[::1]/"), Ok("[::1]:80".to_owned()));
+        assert_eq!(authority("https://h"), Ok("h:443".to_owned()));
         let shown = format!("{:?}", HttpUrl::read("https://h/secret"));
         assert!(!shown.contains("secret"), "{shown}");
     }
