@@ -1,13 +1,13 @@
 //! queue - at most a few unfamiliar attempts at Postfix at once, and one a network, or as many as its [`Share`] says
 //!
-//! A password check is dear: one bcrypt takes Dovecot 45 ms in its one process. Who is not familiar
-//! therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
+//! A password check is expensive: one bcrypt takes Dovecot 45 ms in its one process. An attempt that is not
+//! familiar therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
 //! its turn goes to the back, so a crowd from one network holds up nobody else; while half of the turns are free, it
 //! may have a second one. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
-//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Who is only forgiven has one turn
-//! of four, as has who was let in often, so that a turn is free for all others. The line of the forgiven is
-//! short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
+//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Attempts that are only forgiven have one turn
+//! of four, as have users who were let in often, so that a turn is free for all others. The line of the forgiven is
+//! short: a botnet may fill it in no time, and an attempt that would wait there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
 //! turn: a channel, an attempt. Not here: who has to wait (`judge`), the waiting itself (the callers).
 

@@ -343,7 +343,7 @@ impl Gate {
         Some(settled(AuthOutcome::Defer, Some(Reason::Outage)))
     }
 
-    /// Keeps a guess that may be right. It is one of the client's tries, and its word was tried.
+    /// Keeps a guess that may be right. It counts as one of the client's tries, and a word in it counts as tried for this user.
     fn doubt(&self, case: &Case, tokens: Tokens, now: Moment) {
         self.doubts.keep(case, tokens, now);
         self.tries.refused(case.client, case.user, case.guess, now);

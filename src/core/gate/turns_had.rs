@@ -42,7 +42,7 @@ impl TurnsHad {
     /// An attempt was accepted. Who did not wait had no turn, and a probe is wanted.
     pub(in crate::gate) fn accepted(&self, claim: &Claim, now: Moment) {
         if claim.class.is_some_and(|class| class != QueueClass::Probe) {
-            // More than are few are as many.
+            // A take that fails needs no answer: the user has had too many already.
             let case = &claim.case;
             let _ = self.0.take(counted_as(case.who.trust, case.user), now);
         }

@@ -46,7 +46,7 @@ const BATCH: usize = 256;
 
 const HOUR: u64 = 3600;
 
-/// How long nobody has set the wall's clock when rows go for their age: with one that is a month ahead, all would.
+/// How long nobody has set the wall clock when rows go for their age: with one that is a month ahead, all would.
 const STEADY: Duration = Duration::from_secs(HOUR);
 
 /// Keeps the history of one Gatepost.

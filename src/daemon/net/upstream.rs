@@ -57,7 +57,7 @@ use command_stream::CommandStream;
 use health::AddressHealth;
 use usable::diagnose;
 
-/// Where Postfix listens, and how it is logged the client's address.
+/// Where Postfix listens, and how it is told the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
     /// Tried in this order, but those that did not answer last time are tried last.

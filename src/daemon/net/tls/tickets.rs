@@ -50,7 +50,7 @@ pub struct TicketKeys(ArcSwap<Vec<TicketKey>>);
 #[derive(Clone)]
 struct TicketKey {
     name: [u8; NAME],
-    /// By the wall's clock, which goes on over a restart.
+    /// By the wall clock, which goes on over a restart.
     made: Moment,
     secret: Zeroizing<[u8; SECRET]>,
     cipher: Arc<RandomizedNonceKey>,
@@ -64,7 +64,7 @@ impl fmt::Debug for TicketKeys {
 }
 
 impl TicketKeys {
-    /// One new key, made `now` by the wall's clock.
+    /// One new key, made `now` by the wall clock.
     pub(super) fn new(now: Moment) -> Self {
         let first = TicketKey::made(now);
         Self(ArcSwap::from_pointee(first.into_iter().collect()))
