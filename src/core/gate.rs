@@ -1,7 +1,7 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! One attempt climbs the steps deny, operator's ban, allow, stolen, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
-//! gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
+//! One attempt climbs the steps deny, operator's ban, the user's own rule, allow, countries, stolen, trap, ban, repeat, buckets
+//! (`ladder`, `judge`); its outcome gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
 //! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
 //!
 //! Memory is fixed: every table has its capacity from the settings, and what a client sends makes

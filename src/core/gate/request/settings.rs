@@ -20,7 +20,7 @@ use crate::gate::request::user_rule::UserRule;
 pub enum Mode {
     /// Refusals are answered 454.
     Enforce,
-    /// All is judged, counted and logged; nothing is refused.
+    /// All is judged, counted and logged; only the deny list and the operator's own bans refuse.
     DryRun,
 }
 
