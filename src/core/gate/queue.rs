@@ -29,7 +29,7 @@ use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder, first_of}
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// One, and more while at least half of all are free; half of all where somebody has logged in: a crowd that
+    /// One, and more while at least half of all are free. Where somebody has logged in, half of all: then a crowd that
     /// comes at once need not wait for each wrong password, and the next client finds a turn.
     One,
     /// Half of all, and one at least.
@@ -111,7 +111,7 @@ impl<W> Queue<W> {
         }
     }
 
-    /// Takes over new settings. Turns that are held stay held; who waits keeps its deadline.
+    /// Takes over new settings. Turns that are held stay held; a waiter keeps its deadline.
     pub fn reconfigure(&self, settings: QueueSettings) {
         self.lock().settings = settings;
     }
@@ -180,11 +180,12 @@ struct Lines<W> {
     share: Share,
     /// Turns that are out.
     held: usize,
-    /// Those of them that attempts have which are only forgiven.
+    /// Turns held by attempts that are only forgiven.
     forgiven: usize,
-    /// Those that users have who were let in often.
+    /// Turns held by users who were let in often.
     frequent: usize,
-    /// Whether the next turn is an ordinary attempt's, if one waits: the last one went to one that came before those.
+    /// Whether the next turn is for an ordinary attempt, if one waits: the last turn went to an attempt of a better
+    /// class.
     owes_ordinary: bool,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
@@ -355,7 +356,7 @@ impl<W> Lines<W> {
         let Some(line) = self.networks.get_mut(&network) else {
             return;
         };
-        // Of those where somebody has logged in there are few.
+        // There are few networks where somebody has logged in.
         let share = match line.is_lifted {
             true => share.max(half),
             false => share,

@@ -147,7 +147,7 @@ pub struct Upstream {
     deadlines: Deadlines,
     processes: Processes,
     capabilities: watch::Sender<Option<Arc<Capabilities>>>,
-    /// One at a time asks a Postfix that is down.
+    /// Held by the one caller at a time that asks a Postfix that is down.
     asking: Mutex<()>,
     /// How often that was done.
     asked_again: AtomicU64,
