@@ -44,8 +44,8 @@
 //! | lab | `botnet`, `backend`, `certificate`, `any_certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
 //! | lab | `numbers`, `table`, `plot`, `board`, `screen` | what was measured, as text and as pictures | |
 //!
-//! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
-//! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
+//! The layers, each importing only what stands above it. The core knows no runtime and no log, for its crate
+//! depends on none, and reads no clock, which Clippy refuses (`disallowed-methods`). Its decisions never import each other. Inside `net`:
 //! `proxy_header`, `tls`, `http_client`, `upstream`, `splice`, `filter`, `admission`, `listener`, `unix_socket`, `http`, each
 //! importing only what stands to its left.
 //!
@@ -53,6 +53,7 @@
 //! |---|---|
 //! | words | `moment`, `capacity`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, decided, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
+//! | messages | `admin`, `admin::message`, beside the core: they import nothing of it |
 //! | edges | `clock`, `drain`, `files`, `http_url`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `crowdsec`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |

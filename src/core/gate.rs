@@ -1,7 +1,7 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! One attempt climbs the steps deny, operator's ban, allow, stolen, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
-//! gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
+//! One attempt climbs the steps deny, operator's ban, the user's own rule, allow, countries, stolen, trap, ban, repeat, buckets
+//! (`ladder`, `judge`); its outcome gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
 //! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
 //!
 //! Memory is fixed: every table has its capacity from the settings, and what a client sends makes
@@ -99,7 +99,7 @@ const HOUR: u64 = 3600;
 pub struct Gate {
     keys: Keys,
     names: NameFolding,
-    /// Who was known when names had another key; each is taken from there when the name is seen.
+    /// What was known of users when names had another key. A user is moved here from there when the name is seen.
     before: Option<Box<Self>>,
     rules: ArcSwap<Rules>,
     buckets: Buckets,
@@ -128,7 +128,7 @@ pub struct Gate {
     waits_to_settle: AtomicBool,
     first_days: FirstDays,
     turns_had: TurnsHad,
-    /// What of the state of an earlier process could not be taken over.
+    /// How much of the state of an earlier process could not be taken over.
     restored: Restored,
     /// How far the clock on the wall is ahead of the gate's moments, in nanoseconds: for the next process, which
     /// begins by that clock.
@@ -218,7 +218,7 @@ impl Gate {
         }
         match self.familiar.network_trust(client.network()) {
             NetworkTrust::Familiar => Standing::Familiar,
-            // The ban holds, but not for those of its users who are near: who asks is known at AUTH.
+            // The ban holds, but not for those of its users who are near: which user it is becomes known at AUTH.
             NetworkTrust::Near => Standing::Stranger,
             NetworkTrust::Unknown => match self.bans.of(client, now) {
                 Some(ban) if ban.holds(rules.mode) => Standing::Banned,
@@ -353,8 +353,8 @@ impl Gate {
         user
     }
 
-    /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown
-    /// users with such names.
+    /// The user who pays for an attempt: the user of this name, or if there is none here, all unknown users with such
+    /// names together.
     fn payer(&self, name: &UserName, user: UserId, who: &Context) -> UserId {
         match who.known {
             true => user,

@@ -1,6 +1,7 @@
 //! cli - the commands of the daemon and its operator, a file each
 //!
-//! The program's `main` parses the command line and calls the command. Every command that prints has `--json`.
+//! The program's `main` parses the command line and calls the command. Every command has `--json` but `setup` and `run`;
+//! `top` refuses it.
 //! Exit codes: `exit`. Not here: the meaning of the answers (`admin::message`, `gate`).
 
 use std::io::{self, Write};

@@ -3,7 +3,7 @@
 //! Two questions, two clocks. [`Clock::now`] makes the moments that the core calculates with: the wall-clock time
 //! at the process's start (2026 at the earliest) plus the time since, on a clock that nobody sets and that counts sleep
 //! (CLOCK_BOOTTIME). So a wall clock that is set back or forward while we run, or a machine that was suspended,
-//! neither shortens nor extends a ban or a debt. [`Clock::wall`] reads the wall's clock anew, for everything that
+//! neither shortens nor extends a ban or a debt. [`Clock::wall`] reads the wall clock anew, for everything that
 //! has a date of its own: certificates, old logs, and what a person reads.
 //! Nothing else reads a clock (`.clippy.toml` bans it).
 //! Not here: sleeping and deadlines (tokio's, at the edges); dates in old logs (`logs`).
@@ -47,19 +47,19 @@ impl Clock {
         self.wall + since_boot().saturating_sub(self.started)
     }
 
-    /// What the wall's clock shows, read anew.
+    /// What the wall clock shows, read anew.
     #[expect(clippy::disallowed_methods, reason = "a clock is read here only")]
     pub fn wall() -> Moment {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Moment::EPOCH + since_epoch.unwrap_or_default()
     }
 
-    /// What the wall's clock shows at a moment of this clock: for people to read.
+    /// What the wall clock shows at a moment of this clock: for people to read.
     pub fn on_wall(&self, at: Moment) -> Moment {
         Offset::between(self.now(), Self::wall()).add_to(at)
     }
 
-    /// The moment of this clock at which the wall's clock shows `date`.
+    /// The moment of this clock at which the wall clock shows `date`.
     pub fn at_date(&self, date: Moment) -> Moment {
         Offset::between(Self::wall(), self.now()).add_to(date)
     }
@@ -105,11 +105,11 @@ impl Offset {
     }
 }
 
-/// Watches the wall's clock for steps.
+/// Watches the wall clock for steps.
 #[derive(Debug)]
 pub struct WallWatch(Offset);
 
-/// The wall's clock was set.
+/// The wall clock was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WallStep {
     /// So much forward.
@@ -127,7 +127,7 @@ impl WallWatch {
     /// The step since the last look, if there was one. Each is told once.
     pub fn look(&mut self, now: Moment, wall: Moment) -> Option<WallStep> {
         let before = std::mem::replace(&mut self.0, Offset::between(now, wall));
-        // What the wall's clock would show, had nobody set it.
+        // What the wall clock would show, had nobody set it.
         let expected = before.add_to(now);
         let (forward, back) = (wall.since(expected), expected.since(wall));
         match (forward > LONGEST_DRIFT, back > LONGEST_DRIFT) {
@@ -138,7 +138,7 @@ impl WallWatch {
     }
 }
 
-/// How long nobody has set the wall's clock. One that was wrong at boot is put right within minutes: what cannot be undone
+/// How long nobody has set the wall clock. One that was wrong at boot is put right within minutes: what cannot be undone
 /// and goes by the date waits for longer.
 #[derive(Debug)]
 pub struct WallSteadiness {

@@ -121,7 +121,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the file at `path` and every file that it names: certificates, keys, users.
-    /// Certificates that are not valid at `now`, by the wall's clock, are warned of.
+    /// Certificates that are not valid at `now`, by the wall clock, are warned of.
     ///
     /// Returns the config with its warnings and hints.
     ///

@@ -250,8 +250,8 @@ impl Judging {
         }
     }
 
-    /// The second stage, when the turn has come. It has waited `since` then. Who is evicted meanwhile is refused as one
-    /// whose turn did not come, so that its connection is closed now and not at the end of its wait.
+    /// The second stage, when the turn has come. It has waited `since` then. An attempt that is evicted meanwhile is
+    /// refused as one whose turn did not come, so that its connection is closed now and not at the end of its wait.
     async fn in_turn(
         &self,
         attempt: &AuthAttempt<'_>,

@@ -1,7 +1,7 @@
 //! session - one client, from handshake to ending
 //!
-//! [`serve`] is the table of contents: TLS, dialogue, login, splice. It reads, writes and waits; what
-//! to answer is the dialogue's business, who may try the gate's.
+//! [`serve`] is the table of contents: TLS, dialogue, login, splice. It reads, writes and waits; the dialogue decides
+//! what is answered, and the gate who may try.
 //! Not here: the stages up to a login (`arrival`), accepting and spawning (`net::listener`, `server`), what the events do (`server`).
 //! An attempt that was forwarded is settled whatever the client does: while Postfix is asked, nobody
 //! looks at the client, and nobody drops this future (`server` lets it end).

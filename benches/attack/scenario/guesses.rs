@@ -91,7 +91,7 @@ struct AttackCost {
     checked: f64,
     /// Sessions that the guesses took.
     sessions: f64,
-    /// GuessCount without an answer.
+    /// Guesses without an answer.
     lost: f64,
 }
 
@@ -145,7 +145,7 @@ fn guess(set: &Measurement<'_>) -> BenchResult<Arc<GuessTotals>> {
     Ok(guessed)
 }
 
-/// GuessCount from `spent` on until all are spent or the server has enough. Gives how many were answered, one
+/// Guesses from number `spent` on until all are spent or the server has enough. Gives how many were answered, one
 /// with 421 too; as an error, when the next one was not.
 async fn session(client: &BenchClient, number: usize, spent: usize) -> Result<usize, usize> {
     let Ok(mut talk) = client.hello(attacker(number)).await else {

@@ -1,11 +1,12 @@
 //! accept - the refusal that is certain as soon as a client is there, before it has said anything
 //!
 //! Half of the mail programs show a 454 to AUTH as a wrong password, and all show a 421 in place of the banner as it
-//! stands. So a client is refused there if it is sure to be refused whatever it says: a bucket of its own or of its
-//! network has no token for longer than a session lasts, nobody is familiar or near there or has logged in from the device, it has no credit, and none
-//! of its passwords may be asked about again. While names are kept secret by refusals that look alike, nobody is: a
-//! bucket of a network is emptied by what Postfix was asked, and that would be seen here. Nothing is taken. A client that comes often is let in, so that its AUTH is
-//! judged, and a new guess is a strike as ever.
+//! stands. So a client is refused there if it is sure to be refused whatever it says. That is so if a bucket of its own
+//! or of its network has no token for longer than a session lasts, nobody is familiar or near there or has logged in from
+//! the device, it has no credit, and none of its passwords may be asked about again. Nobody is refused there while
+//! refusals that look alike keep names secret: what Postfix was asked empties a network's bucket, so an answer here would
+//! tell of it. Nothing is taken. A client that comes often is let in, so that its AUTH is judged, and a new guess is a
+//! strike as ever.
 //! Not here: attempts that are under way and may give tokens back (the caller knows), the steps (`ladder`).
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(in crate::gate) const REFUSED_AT_ACCEPT: Quota = Quota {
     burst: 4,
     every: Duration::from_secs(120),
 };
-/// Clients that were refused so lately; 24 octets each.
+/// Clients whose refusals are counted; 24 octets each.
 pub(in crate::gate) const ROWS: usize = 4_096;
 
 impl Gate {

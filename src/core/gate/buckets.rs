@@ -1,9 +1,11 @@
 //! buckets - what is counted: tokens, tries, words, and what was decided
 //!
 //! `spec` is the table of buckets with their `quota`, `key` says which row of a bucket an attempt pays from, `limit` decides
-//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `shared` is one that all pay, at a `level`: `division` says
-//! which part of it is this machine's own, `slice` is what of the rest it was lent. `route` holds those that one attempt pays. `tries`,
-//! `words` and `repeats` remember passwords as keyed hashes; `held` keeps what attempts without an outcome have paid, `unsettled` counts what those that may still have one hold, `spending` what other machines are to know. `counters` and `recent` are for the operator.
+//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `shared` is a bucket
+//! that all clients pay, at a `level`; `division` says which part of it is this machine's own, `slice` what it was lent
+//! of the rest. `route` holds the buckets that one attempt pays. `tries`, `words` and `repeats` remember passwords as
+//! keyed hashes. `held` keeps the tokens of attempts without an outcome; `unsettled` counts the tokens of attempts that
+//! may still have one; `spending` keeps what other machines are to be told. `counters` and `recent` are for the operator.
 //! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;

@@ -30,7 +30,7 @@ use crate::moment::Moment;
 pub(in crate::gate) struct Claim {
     pub(in crate::gate) case: Case,
     pub(in crate::gate) tokens: Tokens,
-    /// What of them others of its address wait for, until it is settled.
+    /// Its part of what other attempts of its address wait for, until it is settled.
     pub(in crate::gate) unsettled: Option<UnsettledTokens>,
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
@@ -81,9 +81,9 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) system: Option<u32>,
     pub(in crate::gate) network: NetworkKey,
     pub(in crate::gate) user: UserId,
-    /// Who pays as the user: all who are not known under such names pay as one.
+    /// The user who pays. All users that are not known and have such a name pay as one.
     pub(in crate::gate) payer: UserId,
-    /// Who would pay if none of that name were known.
+    /// The user who would pay if the name were not known.
     pub(in crate::gate) payer_if_unknown: UserId,
     /// None: the mechanism hides the password.
     pub(in crate::gate) guess: Option<Guess>,
@@ -104,7 +104,8 @@ impl Gate {
     ) -> Context {
         let since = self.passwords.proven_since(user);
         let mut who = self.familiar.context(user, network, since, now);
-        // It pays as near, and is a stranger's in all else: in a carrier are bots, too, who would be told which names are known.
+        // It pays as near, and is a stranger's in all else: a bot in the same carrier would otherwise learn which names
+        // are known.
         if who.trust == Trust::Far && who.known && self.is_near_by_system(user, network) {
             who.in_network = Trust::Near;
             who.by_system = true;
@@ -204,8 +205,9 @@ impl Gate {
         }
     }
 
-    /// Nothing can be folded of a hash: it is a word where it is that of a frequent password, and says nothing of another
-    /// user's. Only what strangers try at known users is looked up: only that pays from `words`.
+    /// Nothing can be folded of a hash. It counts as a word where it is the hash of a frequent password of this user, and
+    /// says nothing of other users'. Only what strangers try at known users is looked up, because only that pays from
+    /// `words`.
     fn word_of_hash(
         &self,
         name: &UserName,

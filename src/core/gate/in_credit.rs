@@ -36,8 +36,8 @@ impl Question<'_> {
         Ok(route)
     }
 
-    /// Credit of this client that names which are not known leave to those that are: two of thirty, once Postfix has rejected
-    /// anything from there. So a guesser whose names are made up leaves its neighbours something.
+    /// Credit of this client that is kept for known names: two tokens of thirty, once Postfix has rejected anything from
+    /// there. So a guesser whose names are made up leaves its neighbours something.
     pub(in crate::gate) fn kept_for_known_names(&self) -> KeptPart {
         match self.gate.tries.first_failure(self.client) {
             Some(_) => KeptPart::Fifteenth,

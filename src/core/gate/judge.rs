@@ -1,8 +1,8 @@
 //! judge - the way of one attempt up the ladder, and what is taken on it
 //!
-//! [`Gate::judge`] looks, and refuses at once what a bucket would refuse anyway; who is not familiar
-//! is then told to wait for a turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
-//! from its own bucket and needs no turn, unless its client has just failed.
+//! [`Gate::judge`] looks, and refuses at once what a bucket would refuse anyway; an attempt that is not familiar is then
+//! told to wait for a turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays from its own bucket and needs
+//! no turn, unless its client has just failed.
 //! The wait that a refusal names is that of its bucket (`buckets::limit`), or of its ban (`trust::strikes`).
 //! A password that was tried before has rules of its own (`repetition`).
 //! Not here: the steps themselves (`ladder`), what an outcome does (`settle`), the turns (`queue`).
@@ -128,7 +128,7 @@ struct Evaluation<'a, S> {
     past: Past,
     ban: Option<Ban>,
     settling: bool,
-    /// What a failure is told as, by how the buckets stand before this attempt takes from them.
+    /// How a failure of it will be told, by how the buckets stand before this attempt takes from them.
     reply: FailureReply,
     /// Until its tokens are there, at a door that can make it wait.
     delay: Duration,
@@ -199,10 +199,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         !trust.is_at_home() || self.failed_lately() || self.gate.outage.is_suspected()
     }
 
-    /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix
-    /// is asked once more, and while the suspicion lasts only now and then, for it costs its user nothing and Postfix a
-    /// check. One that a mechanism hides may be another one and pays anew, so that it has to wait for longer: else its
-    /// user had no token left when the suspicion is over. None: it is judged like any other.
+    /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix is
+    /// asked once more. While the suspicion lasts it is asked only now and then, for that costs the user nothing and
+    /// Postfix a check. A password that its mechanism hides may be another one, so it pays anew each time, and must wait
+    /// for longer: otherwise its user would have no token left when the suspicion is over. None: it is judged like any
+    /// other.
     fn ask_again(&mut self) -> Option<Again<S::Answer>> {
         let wait = self.gate.doubts.rest(&self.case, self.now)?;
         // Others may feign the suspicion, and at such a door a refusal says that the password is wrong.
@@ -221,8 +222,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
-    /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too; one that has given its
-    /// sign already shows nothing more by another rejection, and is in nobody's way.
+    /// The class in which it waits, if it must. A pair that gives a sign of an outage can also show that it is over. A
+    /// pair that has given its sign already shows nothing more by another rejection, and does not get the class for that.
     fn class(&self) -> QueueClass {
         let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
         match self.case.who.network {

@@ -1,14 +1,14 @@
 //! ladder - the steps that an attempt climbs, in their order, and what each says
 //!
-//! Deny, the operator's bans, the user's own rule, allow, countries, stolen passwords, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
-//! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
-//! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
+//! Deny, the operator's bans, the user's own rule, allow, countries, stolen passwords, trap, ban, repeat, then the
+//! buckets. The first step that does not pass decides. Three callers ask here: the judgement (`judge`), the explanation
+//! of what a new password would meet (`explain`), and the look before a client has named its user (`Gate::peek`), for
+//! which the steps that depend on the user pass.
 //!
-//! A familiar pair pays from its own bucket, then from that of a familiar device, and from no other; such a device elsewhere from
-//! its own, and then as the network says; an unproven one from a smaller one of its own, and as
-//! one from far when that is empty. Everyone else pays from all keyed buckets of
-//! those who are near or far, and from the first shared one that fits. Nothing is taken here, and nothing
-//! is told.
+//! A familiar pair pays from its own bucket, then from that of a familiar device, and from no other. A familiar device
+//! elsewhere pays from its own bucket, and then as the network says. An unproven pair pays from a smaller bucket of its
+//! own, and as one from far when that is empty. Everyone else pays from all keyed buckets for near or far attempts, and
+//! from the first shared one that fits. Nothing is taken here, and nothing is told.
 //! Not here: taking tokens and what a refusal costs (`judge`), the buckets (`spec`), their keys (`key`).
 
 use std::time::Duration;
@@ -93,7 +93,7 @@ pub(in crate::gate) enum Repetition {
     WrongElsewhere(Moment),
 }
 
-/// Who asks, and for what.
+/// The client that asks, and what it asks for.
 pub(in crate::gate) struct Question<'a> {
     pub(in crate::gate) gate: &'a Gate,
     pub(in crate::gate) rules: &'a Rules,
@@ -184,7 +184,7 @@ impl Question<'_> {
         let mut shared = self.attempt;
         for payable in self.rules.route(trust) {
             if matches!(payable.store, BucketStore::Shared(_)) {
-                // Of the shared ones the first that fits is enough. Which one does, the user decides.
+                // One shared bucket is enough, the first that fits. Which one fits depends on the user.
                 let Some(named) = shared else { continue };
                 if !self.fits(payable.bucket, named.case) {
                     continue;

@@ -23,7 +23,8 @@ use crate::moment::Moment;
 /// How far another machine's clock may be ahead.
 pub const MOST_AHEAD: Duration = Duration::from_secs(10);
 const NANOS: u128 = 1_000_000_000;
-/// What was forgiven before is not forgiven once more: who can repeat records would empty buckets with it.
+/// What was forgiven is remembered in so many cases, and not forgiven once more: otherwise somebody who repeats records would
+/// empty buckets with it.
 const FORGIVEN_KEPT: usize = 1024;
 /// What was forgiven so long before a process without a state began is old.
 const FORGIVEN_BEFORE: Duration = Duration::from_secs(3600);
@@ -149,7 +150,7 @@ fn elsewhere(at: Moment, noted: Moment, fact: Fact) -> Change {
     }
 }
 
-/// Who was forgiven on other machines, and when.
+/// What was forgiven on other machines: whose buckets, and when.
 pub(in crate::gate) struct ForgivenElsewhere(Mutex<ForgivenBook>);
 
 struct ForgivenBook {

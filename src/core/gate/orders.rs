@@ -17,7 +17,7 @@ impl Question<'_> {
         rule.is_some_and(|rule| rule.forbids(case.client, case.door, case.country))
     }
 
-    /// Whether the owner lets nobody log in from there. Who the user is decides that where somebody may be at home.
+    /// Whether the owner lets nobody log in from there. Where somebody may be at home, it depends on the user.
     pub(in crate::gate) fn is_from_elsewhere(&self) -> bool {
         let Some(Named { case, .. }) = self.attempt else {
             return false;
@@ -39,8 +39,8 @@ impl Question<'_> {
             && !self.rules.is_unwatched(case.user)
     }
 
-    /// Whether it is at a mailbox that nobody has, and may not be checked: its client would learn that the password is right.
-    /// It would of SCRAM's last message, and at Dovecot's doors of its login.
+    /// Whether it is at a mailbox that nobody has, and may not be checked, because its client would learn that the
+    /// password is right: by SCRAM's last message, or at Dovecot's doors by being logged in.
     pub(in crate::gate) fn is_hidden_decoy(&self) -> bool {
         let decoy = self
             .attempt

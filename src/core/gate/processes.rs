@@ -25,7 +25,7 @@ mod pace;
 
 pub use line::{ProcessLine, Purpose};
 
-/// Of those that log in, and of exchanges, one line holds this part at most: what it asks for may be slow.
+/// Of the processes for logins, and of those for exchanges, one line holds at most this part: its attempts may be slow.
 const SHARE: usize = 4;
 /// A user's phone does not wait for the same user's laptop.
 const SMALLEST_SHARE: usize = 2;

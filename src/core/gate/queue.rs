@@ -1,13 +1,13 @@
 //! queue - at most a few unfamiliar attempts at Postfix at once, and one a network, or as many as its [`Share`] says
 //!
-//! A password check is dear: one bcrypt takes Dovecot 45 ms in its one process. Who is not familiar
-//! therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
+//! A password check is expensive: one bcrypt takes Dovecot 45 ms in its one process. An attempt that is not
+//! familiar therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
 //! its turn goes to the back, so a crowd from one network holds up nobody else; while half of the turns are free, it
 //! may have a second one. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
-//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Who is only forgiven has one turn
-//! of four, as has who was let in often, so that a turn is free for all others. The line of the forgiven is
-//! short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
+//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Attempts that are only forgiven have one turn
+//! of four, as have users who were let in often, so that a turn is free for all others. The line of the forgiven is
+//! short: a botnet may fill it in no time, and an attempt that would wait there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
 //! turn: a channel, an attempt. Not here: who has to wait (`judge`), the waiting itself (the callers).
 
@@ -29,7 +29,7 @@ use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder, first_of}
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// One, and more while at least half of all are free; half of all where somebody has logged in: a crowd that
+    /// One, and more while at least half of all are free. Where somebody has logged in, half of all: then a crowd that
     /// comes at once need not wait for each wrong password, and the next client finds a turn.
     One,
     /// Half of all, and one at least.
@@ -111,7 +111,7 @@ impl<W> Queue<W> {
         }
     }
 
-    /// Takes over new settings. Turns that are held stay held; who waits keeps its deadline.
+    /// Takes over new settings. Turns that are held stay held; a waiter keeps its deadline.
     pub fn reconfigure(&self, settings: QueueSettings) {
         self.lock().settings = settings;
     }
@@ -180,11 +180,12 @@ struct Lines<W> {
     share: Share,
     /// Turns that are out.
     held: usize,
-    /// Those of them that attempts have which are only forgiven.
+    /// Turns held by attempts that are only forgiven.
     forgiven: usize,
-    /// Those that users have who were let in often.
+    /// Turns held by users who were let in often.
     frequent: usize,
-    /// Whether the next turn is an ordinary attempt's, if one waits: the last one went to one that came before those.
+    /// Whether the next turn is for an ordinary attempt, if one waits: the last turn went to an attempt of a better
+    /// class.
     owes_ordinary: bool,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
@@ -355,7 +356,7 @@ impl<W> Lines<W> {
         let Some(line) = self.networks.get_mut(&network) else {
             return;
         };
-        // Of those where somebody has logged in there are few.
+        // There are few networks where somebody has logged in.
         let share = match line.is_lifted {
             true => share.max(half),
             false => share,

@@ -15,10 +15,11 @@ use crate::gate::rules::Payable;
 impl Question<'_> {
     /// What a failure of this attempt is told as.
     ///
-    /// A stranger's attempt pays from one shared bucket if the name is known and from another if not, which pays from the
-    /// bucket of its like, too. If any is empty, attempts at one kind of names are refused unasked; so the others'
-    /// failures look the same then, and only a right password gets another answer. What is kept for retries counts as gone: who was refused may take it,
-    /// and who was rejected meanwhile is no retry.
+    /// A stranger's attempt pays from one shared bucket if the name is known and from another if not; an unknown name
+    /// pays from the bucket of names like it, too. If any of these is empty, attempts at one kind of names are refused
+    /// without a check. So failures of the other kind look the same then, and only a right password gets another answer.
+    /// What is kept for retries counts as gone: a client that was refused may take it, and one that was rejected
+    /// meanwhile is no retry.
     pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
         let Some(Named { case, past }) = self.attempt else {
             return FailureReply::Outcome;

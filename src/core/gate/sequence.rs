@@ -1,8 +1,8 @@
 //! sequence - the one way of an attempt: first stage, turn, second stage, settlement
 //!
 //! Pure: the same sequence runs live (the daemon's `judging`), replays old logs, and simulates. An attempt
-//! begins; it is granted, refused, or has to wait. Who waits enters the queue, and asks again with
-//! the turn that it gives, or is refused when none came. What is granted is settled, which frees its turn.
+//! begins; it is granted, refused, or has to wait. An attempt that waits enters the queue, and asks again with the turn
+//! that it gets, or is refused when none came. A granted attempt is settled, which frees its turn.
 //! Not here: the rules (`judge`, `settle`), who is next (`queue`), waiting, clocks, and what is told.
 
 use std::sync::Arc;

@@ -202,7 +202,7 @@ impl Gate {
         if claim.basis != Basis::Listed {
             self.earn(&claim.case, now);
         }
-        // Everybody comes from the webmail host: its network says nothing of a user.
+        // All users of a webmail host come from its network, so that says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         let suspicion = self.watch(claim, now, changes);
         self.logged_in(&claim.case, network, now, changes);
@@ -242,8 +242,8 @@ impl Gate {
         credit.login(case.client, case.user, quota, need, now);
     }
 
-    /// Notes a login. With another password than the last one it is written down in any case: later it shows which
-    /// networks have had a login with that.
+    /// Notes a login. One with another password than the last is recorded in any case: the record later shows which
+    /// networks have had a login with that password.
     fn logged_in(
         &self,
         case: &Case,
@@ -343,7 +343,7 @@ impl Gate {
         Some(settled(AuthOutcome::Defer, Some(Reason::Outage)))
     }
 
-    /// Keeps a guess that may be right. It is one of the client's tries, and its word was tried.
+    /// Keeps a guess that may be right. It counts as one of the client's tries, and a word in it counts as tried for this user.
     fn doubt(&self, case: &Case, tokens: Tokens, now: Moment) {
         self.doubts.keep(case, tokens, now);
         self.tries.refused(case.client, case.user, case.guess, now);

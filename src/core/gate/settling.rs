@@ -3,8 +3,8 @@
 //! At first everybody is a stranger, and the shared buckets of strangers are too small for a whole server's first
 //! logins. So what they refuse is forgiven; but forgiving has buckets of its own, of one user and of all, or a
 //! botnet would have a week without any bound. The first botnet empties them, too. What is left of them then is for
-//! those who are more likely honest than a botnet's next address: who comes from where somebody has logged in
-//! (an office, a webmail host), and who brings the same password again that was refused, as mail programs do.
+//! clients that are more likely honest than a botnet's next address: those from a network where somebody has logged in
+//! (an office, a webmail host), and those that bring again the password that was refused, as mail programs do.
 //! Not here: what is refused in the first place (`ladder`), the turns (`queue`).
 
 use crate::gate::buckets::key::BucketKey;

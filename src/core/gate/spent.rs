@@ -16,7 +16,7 @@ use crate::moment::Moment;
 
 /// Octets of one record: the kind, the id, and nanoseconds.
 pub const SPENT_RECORD: usize = 17;
-/// What comes sooner comes at once: the clock that machines have in common shows whole seconds.
+/// Records that are no older than this count as told at once: the clock that machines have in common shows whole seconds.
 const LATE: Duration = Duration::from_secs(10);
 /// Debts that a machine tells at most when another one has missed something.
 const DEBTS: usize = 262_144;

@@ -1,9 +1,10 @@
 //! turns_had - how often a user was accepted in a turn lately
 //!
 //! A right password gives its tokens back, so no bucket bounds how many turns the holder of an account takes: from more
-//! networks than a user keeps it is a stranger's each time, and at home it waits whenever its client has just
-//! failed. So the turns in which a user was accepted are counted: a burst, and one more in some minutes. Who has had more
-//! is refused nothing, and waits in a lower class. Guesses are not counted: those at a user say nothing of who owns it.
+//! networks than a user keeps, each attempt is a stranger's, and at home an attempt waits whenever its client has just
+//! failed. So the turns in which a user was accepted are counted: a burst, and one more in some minutes. A user who has
+//! had more is not refused, but waits in a lower class. Guesses are not counted: guesses at a user say nothing of the
+//! account's owner.
 //! Not here: the lines (`queue`), who waits (`judge`).
 
 use std::time::Duration;
@@ -22,10 +23,11 @@ const FEW: Quota = Quota {
     burst: 10,
     every: Duration::from_secs(300),
 };
-/// Users that were accepted so lately; 24 octets each. Only right passwords add any.
+/// Users whose turns are counted; 24 octets each. Only right passwords add any.
 const ROWS: usize = 8_192;
 
-/// What was counted of all users, at home and elsewhere apart: a busy one behind an address that fails is no thief abroad.
+/// The turns of all users, counted apart for at home and elsewhere: a busy user behind an address that fails is no thief
+/// abroad.
 pub(in crate::gate) struct TurnsHad(ClientRate);
 
 impl TurnsHad {
@@ -39,10 +41,10 @@ impl TurnsHad {
         !self.0.has_token(counted_as(trust, user), now)
     }
 
-    /// An attempt was accepted. Who did not wait had no turn, and a probe is wanted.
+    /// An attempt was accepted. One that did not wait had no turn, and a probe is wanted.
     pub(in crate::gate) fn accepted(&self, claim: &Claim, now: Moment) {
         if claim.class.is_some_and(|class| class != QueueClass::Probe) {
-            // More than are few are as many.
+            // A take that fails needs no answer: the user has had too many already.
             let case = &claim.case;
             let _ = self.0.take(counted_as(case.who.trust, case.user), now);
         }

@@ -26,7 +26,7 @@ pub(super) struct DoorVisit {
 }
 
 impl DoorVisit {
-    /// Who asks, at the door that listens there.
+    /// The client that asks, at the door that listens there.
     pub(super) fn new(
         ask: &PolicyQuestion,
         id: SessionId,
@@ -79,7 +79,7 @@ impl Asker for DoorVisit {
     }
 }
 
-/// Who tries. Where Dovecot names no address it is this machine, and judged as such.
+/// The address of the client that tries. Where Dovecot names no address it is this machine, and judged as such.
 pub(super) fn remote(ask: &PolicyQuestion) -> IpAddr {
     ask.remote.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }

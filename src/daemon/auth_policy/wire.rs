@@ -3,7 +3,7 @@
 //! JSON over HTTP POST. Which fields there are says Dovecot's config, which `setup` writes for both. 2.3 has no
 //! `fail_type`, and tells that as a value. A field of another type is none; a text that is no UTF-8 is read as far as
 //! it is one: a client must not make itself unreadable.
-//! Not here: what is answered (`auth_policy`), Dovecot's config (`cli::setup`).
+//! Not here: what is answered (`auth_policy`), Dovecot's config (`cli::dovecot_policy`).
 
 use std::fmt::Write;
 use std::net::IpAddr;

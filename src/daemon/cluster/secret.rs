@@ -14,14 +14,14 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 
 use crate::files;
 
-/// KeyLength of a secret: no fewer, so that nobody guesses it.
+/// Octets of a secret: no fewer, so that nobody guesses it.
 pub const SHORTEST: usize = 32;
-/// KeyLength of a secret's file.
+/// Octets of a secret's file.
 pub const LONGEST: u64 = 4096;
 
 /// The version of what is sealed. The first had no numbers.
 const VERSION: u8 = 2;
-/// KeyLength of the mark of a secret.
+/// Octets of the mark of a secret.
 const MARK: usize = 8;
 const SALT: &[u8] = b"gatepost cluster 1";
 

@@ -52,7 +52,7 @@ pub fn scenarios() -> [&'static str; 2] {
     ["gatepost/strikes", "gatepost/trap"]
 }
 
-/// What is sent for these bans at `now`, which is `wall` by the wall's clock.
+/// What is sent for these bans at `now`, which is `wall` by the wall clock.
 pub fn body(bans: &[ToldBan], now: Moment, wall: Moment) -> Vec<u8> {
     let at = timestamp(wall);
     let alerts = bans.iter().map(|ban| alert(ban, now, &at));

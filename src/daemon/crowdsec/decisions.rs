@@ -1,7 +1,7 @@
 //! decisions - what the LAPI tells a bouncer, as entries of a list
 //!
-//! DecisionBans of addresses and ranges count; other scopes and other measures are none of Gatepost's, and what Gatepost has told the LAPI itself it knows.
-//! Durations are left over from now on. Of more entries than there is room for the rest is counted, not kept, however long the answer is.
+//! Bans of addresses and ranges count. Other scopes and other measures are ignored, and so is what Gatepost itself has told the LAPI.
+//! A duration is what is left from now on. Where there are more entries than there is room for, the rest is counted and not kept.
 //! Not here: which of them are taken (`gate::trust::feed`).
 
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ struct DecisionStream {
     deleted: DecisionBans,
 }
 
-/// DecisionBans with what is left of each.
+/// Bans with what is left of each.
 #[derive(Default)]
 struct DecisionBans {
     bans: Vec<(IpNet, Duration)>,

@@ -1,8 +1,9 @@
 //! database - the file of the history, opened, written to and put aside
 //!
-//! A rollback journal, not WAL: of that SQLite maps `history.db-shm`, and who touches a hole of a mapped file on a full
-//! disk gets SIGBUS, which ends all sessions. So readers and the writer wait for each other, each with a bound, and what
-//! is written is synced: a crash of the machine or the process costs what was not committed. A file in WAL is taken over.
+//! A rollback journal, not WAL. With WAL, SQLite maps `history.db-shm`, and a process that touches a hole of a mapped
+//! file on a full disk gets SIGBUS, which ends all sessions. So readers and the writer wait for each other, each with a
+//! bound, and what is written is synced: a crash of the machine or the process costs what was not committed. A file in
+//! WAL is taken over.
 //! Not here: what goes when there is too much (`prune`), reading (`reader`), what is written when (`historian`).
 
 use std::io;

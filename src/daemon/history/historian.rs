@@ -50,7 +50,7 @@ const GATHERING: Duration = Duration::from_millis(20);
 
 const HOUR: u64 = 3600;
 
-/// How long nobody has set the wall's clock when rows go for their age: with one that is a month ahead, all would.
+/// How long nobody has set the wall clock when rows go for their age: with one that is a month ahead, all would.
 const STEADY: Duration = Duration::from_secs(HOUR);
 
 /// What was taken at once.

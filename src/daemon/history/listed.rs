@@ -44,7 +44,7 @@ impl ListedAccounts {
         Ok(Self(rows.collect::<Result<_, _>>()?))
     }
 
-    /// What follows from an attempt, at a moment of the wall's clock.
+    /// What follows from an attempt, at a moment of the wall clock.
     pub(super) fn look(&mut self, attempt: &AttemptRecord, now: Moment) -> ListedNews {
         let (Some(listed), Some(user)) = (attempt.listed, &attempt.user) else {
             return ListedNews::default();

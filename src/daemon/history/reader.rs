@@ -53,7 +53,7 @@ pub enum DecisionsOf {
     HonestRefused,
 }
 
-/// Decisions that were alike within ten minutes. Moments are by the wall's clock.
+/// Decisions that were alike within ten minutes. Moments are by the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastDecision {
     /// Its number: later ones have higher numbers.

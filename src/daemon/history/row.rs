@@ -67,7 +67,7 @@ pub(super) struct TallyRow {
     pub(super) kind: Interest,
     /// The first, by moments that nobody sets.
     pub(super) opened: Moment,
-    /// The first and the last, by the wall's clock.
+    /// The first and the last, by the wall clock.
     pub(super) at: Moment,
     pub(super) last: Moment,
     pub(super) count: u64,

@@ -1,6 +1,6 @@
 //! schema - the tables of the history, and the bounds of each
 //!
-//! Times are seconds since the epoch by the wall's clock. A client is the 16 octets of its first address, IPv4 as
+//! Times are seconds since the epoch by the wall clock. A client is the 16 octets of its first address, IPv4 as
 //! ::ffff:a.b.c.d, so that a network is a range; a user is the keyed hash of the name.
 //! Not here: writing (`database`), reading (`reader`).
 

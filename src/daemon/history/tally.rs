@@ -3,7 +3,7 @@
 //! Decisions that are alike within ten minutes are one row with a count. How many rows there may be follows a budget for
 //! each kind, and one for each known user, so that a flood of one kind, or at one account, hides nobody else; what is
 //! beyond is counted. Beside the rows there are counts by user and by network for the hour. All of it is bounded.
-//! Spans go by moments that nobody sets (`now`); what is written is dated by the wall's clock (`wall`).
+//! Spans go by moments that nobody sets (`now`); what is written is dated by the wall clock (`wall`).
 //! Pure. Not here: what one row has (`row`), writing (`database`), what is told (`report::record`).
 
 use std::collections::HashMap;
@@ -107,7 +107,7 @@ impl HistoryTally {
         }
     }
 
-    /// Takes one attempt that ended `now`, when the wall's clock showed `wall`.
+    /// Takes one attempt that ended `now`, when the wall clock showed `wall`.
     pub(super) fn take(&mut self, attempt: &AttemptRecord, now: Moment, wall: Moment) {
         self.count(attempt);
         let Some(kind) = kind(attempt) else { return };

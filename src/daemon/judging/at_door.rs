@@ -1,9 +1,10 @@
 //! at_door - an attempt at a door that knows no "later": it waits for its turn only for a moment
 //!
-//! Dovecot waits two seconds for an answer, and calls every refusal a wrong password. So who finds no turn in time is
-//! judged without one, and its password waits a while instead. So is who finds too many waiting: Dovecot asks over a hundred
-//! connections at most, and allows a login whose question is not answered in time. In a crowd behind one address, whose
-//! right logins hold each other's tokens, a question waits until one of them is settled, and begins again.
+//! Dovecot waits two seconds for an answer, and calls every refusal a wrong password. So an attempt that finds no turn in
+//! time is judged without one, and its password waits a while instead. The same holds for an attempt that finds too many
+//! waiting: Dovecot asks over a hundred connections at most, and allows a login whose question is not answered in time.
+//! In a crowd behind one address, whose right logins hold each other's tokens, a question waits until one of them is
+//! settled, and begins again.
 //! Not here: the other ways of an attempt (`attempt`), who asks (`auth_policy`).
 
 use std::pin::{Pin, pin};

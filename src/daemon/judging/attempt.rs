@@ -86,8 +86,8 @@ impl Unjudged {
         Ok(Granted { tried, ..granted })
     }
 
-    /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
-    /// for a place among the exchanges before it is judged, and for both no longer than for a turn. None: it needs
+    /// Judges an attempt whose mechanism hides the password, where the name comes first. An attempt that needs a turn
+    /// waits for a place among the exchanges before it is judged, and for both no longer than for a turn. None: it needs
     /// neither.
     ///
     /// # Errors

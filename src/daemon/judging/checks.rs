@@ -2,7 +2,7 @@
 //!
 //! Dovecot checks one bcrypt after the other, and two at once on one processor take twice as long each. So an attempt
 //! that has its turn waits for the checks that have begun before, of familiar users and of other strangers. But one
-//! stranger's begins each [`LONGEST_WAIT`]: familiar users, many or with a plan, keep nobody out. How long a check takes,
+//! stranger's begins each [`LONGEST_WAIT`]: familiar users, however many they are and whatever they intend, keep nobody out. How long a check takes,
 //! and whether one waits for the other, follows from the logins that were accepted: where a server has several
 //! processes that check, nobody waits for long. When a check ends is estimated, not seen: a wrong password is
 //! answered late on purpose, and Dovecot is idle meanwhile.

@@ -18,7 +18,7 @@ use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::moment::Moment;
 
-/// Who has been silent for less keeps its place: a mail program answers sooner, over a slow line too.
+/// A client that has been silent for less keeps its place: a mail program answers sooner, over a slow line too.
 const GRACE: Duration = Duration::from_secs(2);
 /// The longest that a stranger may take for one round.
 const STRANGERS_ROUND: Duration = Duration::from_secs(10);

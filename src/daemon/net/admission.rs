@@ -5,10 +5,10 @@
 //! logged in is evicted. So idle or slow connections cannot keep others out. At the cap of a client or a
 //! network one of its own goes for the new one; those that have logged in do not count there.
 //!
-//! In a familiar network many people may share one address, and one of their machines may be infected. Nothing
-//! before the login tells them apart, so what a connection costs us is what is limited there: the rate is
-//! the network's, wide, and counts only clients that begin a handshake, or a dialogue in clear. One that says nothing, or leaves at once,
-//! costs little more than its refusal would.
+//! In a familiar network many people may share one address, and one of their machines may be infected. Nothing before the
+//! login tells them apart, so what a connection costs us is what is limited there. The rate is one for the network, and
+//! generous; it counts only clients that begin a handshake, or a dialogue in clear. A client that says nothing, or leaves
+//! at once, costs little more than its refusal would.
 //!
 //! A quarter of the sessions is reserved for familiar networks, at most [`RESERVE_PER_NETWORK`] of it for
 //! one network, because an infected PC may be in a familiar network too. Familiar clients fill the reserve
@@ -257,7 +257,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of a familiar network that said nothing was none for its rate.
+    /// A connection of a familiar network that said nothing does not count for its rate.
     fn give_back(&self, client: ClientKey, standing: Standing) {
         if standing == Standing::Familiar {
             self.familiar_connects.give_back(client.network());

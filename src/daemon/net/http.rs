@@ -2,10 +2,10 @@
 //!
 //! A door is an [`HttpHandler`]: a request with its whole body in, a response out, whose body may be a stream. All else
 //! has its bound here: connections at once (`seats`), the time and size of a request's head, of its body, and the
-//! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest gives way of
-//! those that got no answer by which they keep their seat, and have not shown that they may ask; only if there is none is
-//! the new one told 503. The drain ends at once what waits for its client, and streams; an answer that is being made has a
-//! moment.
+//! time of every write (`stalled_write`). When all connections are taken, one gives way to the new one: the one that has
+//! been there longest, of those that got no answer by which they keep their seat and have not shown that they may ask. If
+//! there is none, the new one is told 503. The drain ends at once connections that wait for their client, and streams; an
+//! answer that is being made gets a moment more.
 //! Not here: what is asked and answered (each door), who may ask (secrets and names of hosts: each door), TLS.
 //! RFC 9110, RFC 9112; the protocol itself is hyper's.
 

@@ -1,6 +1,6 @@
 //! splice - copies octets both ways after login
 //!
-//! Nothing is parsed but Postfix's leave (`farewell`): what one side sends goes to the other, in order, once. The end of a
+//! Nothing is parsed but Postfix's closing reply, 221 or 421 (`farewell`): what one side sends goes to the other, in order, once. The end of a
 //! side is copied on as the end of that direction (close_notify as FIN and back); the other continues.
 //! Not here: what was read before the hand-over (`session` passes it in), closing the sockets (their
 //! owner drops them).
@@ -257,8 +257,8 @@ impl SpliceRelay<'_> {
         }
     }
 
-    /// Why it ended, or `or`. A Postfix that has taken its leave has closed, and what its client sent behind that made a reset
-    /// of it. Looked at in the end: a write may fail before the leave is read.
+    /// Why it ended, or `or`. A Postfix that has sent its closing reply (221 or 421) has closed, and what its client sent behind
+    /// that made a reset of it. Looked at in the end: a write may fail before that reply is read.
     fn take_end(&mut self, or: SpliceEnd) -> SpliceEnd {
         match (self.end.take(), self.down.farewell()) {
             (Some(SpliceEnd::UpstreamLost(fault)), Some(Farewell::Quit)) => {

@@ -1,8 +1,8 @@
 //! unread - whether a connection that is waited for is silent, or its octets lie unread in the socket
 //!
-//! Of a full house a silent connection may give way, and one whose question lies there may not. The runtime does not
-//! tell them apart: what is new, or was read to its end, waits for the kernel's word either way. So the socket itself is
-//! looked at, once, when there is nothing to read.
+//! Where no place is free, a silent connection may give way, and one whose question lies in the socket may not. The
+//! runtime does not tell them apart: a new connection, and one that was read to its end, both wait for the kernel's word.
+//! So the socket itself is looked at, once, when there is nothing to read.
 //! Not here: who gives way (`http::seats`, `listener::header_places`).
 
 use std::io::{self, ErrorKind};

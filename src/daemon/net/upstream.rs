@@ -57,7 +57,7 @@ use command_stream::CommandStream;
 use health::AddressHealth;
 use usable::diagnose;
 
-/// Where Postfix listens, and how it is logged the client's address.
+/// Where Postfix listens, and how it is told the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
     /// Tried in this order, but those that did not answer last time are tried last.
@@ -147,7 +147,7 @@ pub struct Upstream {
     deadlines: Deadlines,
     processes: Processes,
     capabilities: watch::Sender<Option<Arc<Capabilities>>>,
-    /// One at a time asks a Postfix that is down.
+    /// Held by the one caller at a time that asks a Postfix that is down.
     asking: Mutex<()>,
     /// How often that was done.
     asked_again: AtomicU64,

@@ -39,12 +39,12 @@ pub enum OccurrenceKind {
     Test,
 }
 
-/// Who can bring a kind of occurrence about, and so many of it. Each has a bucket of notices of its own.
+/// Where a kind of occurrence comes from, and so how many of it there can be. Each has a bucket of notices of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeSource {
     /// Anybody.
     Strangers,
-    /// Who knows the right password of an account.
+    /// Anybody who knows the right password of an account.
     Passwords,
     /// A backend, this machine, another one of the cluster, the operator.
     Operation,

@@ -1,9 +1,9 @@
 //! user_lines - the lines about accounts that are logged in: all of an ordinary user's, and no flood by one account
 //!
-//! Who has a password can log in without end, and each login is two lines. So each account has a bucket of lines; what is
-//! beyond it is counted, for the account's next line and for the summary. An account is one mailbox, by whatever names.
-//! Memory is bounded: an account whose bucket is full again is forgotten where there are too many. Where all of them have just
-//! written, the others' lines are written too: so many accounts nobody has who means ill.
+//! A client that has a password can log in without end, and each login is two lines. So each account has a bucket of
+//! lines; what is beyond it is counted, for the account's next line and for the summary. An account is one mailbox, by
+//! whatever names. Memory is bounded: an account whose bucket is full again is forgotten where there are too many. Where
+//! all of them have just written, the others' lines are written too: an attacker does not have so many accounts.
 //! Not here: lines about strangers (`quiet`), what is written (`events`).
 
 use std::collections::HashMap;

@@ -56,8 +56,8 @@ fn tell_log(certificate: &Certificate, now: Moment) {
     }
 }
 
-/// Until the drain: looks at the certificates in use once a day, and when the wall's clock was set, and tells those that
-/// are due or not valid. `clocks`: the present moment, and what the wall's clock shows.
+/// Until the drain: looks at the certificates in use once a day, and when the wall clock was set, and tells those that
+/// are due or not valid. `clocks`: the present moment, and what the wall clock shows.
 async fn watch(
     in_use: impl Fn() -> Vec<Certificate>,
     clocks: impl Fn() -> (Moment, Moment),

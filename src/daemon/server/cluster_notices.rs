@@ -16,7 +16,7 @@ use gatepost_core::moment::Moment;
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_secs(5);
-/// Who is back within this was not away.
+/// A machine that is back within this was not away.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks until the drain begins.

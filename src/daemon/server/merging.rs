@@ -105,7 +105,7 @@ impl ClusterMerger {
         recorder.tell(now, RecordedEvent::Act(did));
     }
 
-    /// Who is forgotten elsewhere is so in this history and log too. Nobody waits for it.
+    /// A user who was forgotten elsewhere is forgotten in this history and log too. Nobody waits for it.
     fn forget(&self, changes: &[Change], now: Moment) {
         let judging = &self.context.services.judging;
         for change in changes {

@@ -76,7 +76,7 @@ struct Disk {
 }
 
 impl Persister {
-    /// One that has done nothing yet. At the start the wall's clock showed this: since then it may have been set.
+    /// A persister that has written nothing yet. `shown` is what the wall clock showed at `start`; it may have been set since.
     pub(in crate::server) fn new(
         context: &ListenerContext,
         (notices, store): (mpsc::Receiver<Notice>, Store),

@@ -1,8 +1,8 @@
 //! restore - the gate as an earlier process left it, or a new one; and what old logs add to it
 //!
-//! Nothing that stands in the state directory stops the start. Who is known and banned can be lost, but
-//! that never turns enforcement off: only the very first start settles in. What could not be read is
-//! kept, and named in the log with the cure.
+//! Nothing that stands in the state directory stops the start. The known users and the bans can be lost, but that never
+//! turns enforcement off: only the very first start settles in. What could not be read is kept, and named in the log with
+//! the cure.
 //! Not here: files (`store`), their meaning (`gate::state`).
 
 use tracing::{error, info, warn};
@@ -134,7 +134,7 @@ fn keys(config: &Config, left: &EarlierState) -> Result<(Keys, Option<[u8; 16]>)
     Ok((keys, Some(old)))
 }
 
-/// Who was known when names had this key.
+/// The users who were known when names had this key.
 fn known_before(config: &Config, users: [u8; 16], files: &[StateFile], now: Moment) -> Gate {
     let mut settings = config.gate.clone();
     // Nobody is judged by it.

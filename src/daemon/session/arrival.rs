@@ -118,8 +118,8 @@ async fn tls_begins(visit: &mut Visit, stream: &TcpStream) -> Result<Duration, E
     Err(handshake_failed(visit, fault))
 }
 
-/// Waits until the client has sent something; zero if it closed instead. It has cost a descriptor, its address
-/// and a timer by then.
+/// Waits until the client has sent something; zero if it closed instead. Up to then the client has cost a descriptor, its
+/// address and a timer.
 async fn first_octet(
     visit: &mut Visit,
     stream: &TcpStream,
@@ -155,8 +155,8 @@ async fn until_login(
     })
 }
 
-/// The banner, or what is said in its place. A client that talks first gets 554 and is closed; the HELO name that it
-/// sent is checked against the traps all the same. One that is sure to be refused is told so before it has sent a
+/// The banner, or what is said in its place. A client that talks first gets 554 and is closed; the HELO name that it sent
+/// is checked against the traps all the same. A client that is sure to be refused is told so before it has sent a
 /// password: programs take a refusal of AUTH for a wrong one.
 async fn open<S: WriteAndClose>(
     visit: &Visit,

@@ -85,7 +85,7 @@ impl FromStr for SessionId {
 pub struct SessionIds(AtomicU64);
 
 impl SessionIds {
-    /// Starts counting at `now`, when the wall's clock shows `wall`. Each boot in 1970 has the same `now`.
+    /// Starts counting at `now`, when the wall clock shows `wall`. Each boot in 1970 has the same `now`.
     pub fn new(now: Moment, wall: Moment) -> Self {
         let by_chance = match wall < EARLIEST {
             true => u128::from_le_bytes(random()) % u128::from(SPREAD),

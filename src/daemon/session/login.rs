@@ -29,7 +29,8 @@ use gatepost_core::smtp::sasl::{Credentials, Mechanism, OAUTH_WRONG};
 mod connect;
 mod exchange;
 
-/// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
+/// A Postfix without Dovecot puts a login off at once. A login that was put off later than this has waited for Dovecot,
+/// for which Postfix takes 10 s.
 const STALL: Duration = Duration::from_secs(5);
 
 /// How long a client waits for its banner while a Postfix that was down is asked whether it is back.
@@ -177,8 +178,8 @@ async fn with_credentials(
     })
 }
 
-/// Settles the permit. A client that is not accepted, or finds no room, waits here, when Postfix has been let go and
-/// its turn is free: it costs us kilobytes, and Postfix nothing.
+/// Settles the permit. A client that is not accepted, or finds no room, waits here for its answer. Postfix has been let
+/// go by then, and the turn is free: the wait costs us kilobytes, and Postfix nothing.
 async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let Answered {
         granted,
@@ -237,8 +238,8 @@ async fn refuse(
     mechanism: Mechanism,
 ) -> Resolution {
     match refused {
-        // The address alone decides. All else depends on the name: whose own networks are near meets no bucket of the client,
-        // and a ban spares who is familiar.
+        // Only the address decides this one. All other refusals depend on the name: a user who is near by an own network
+        // meets no bucket of the client, and a ban spares a user who is familiar.
         Refused::Refuse(Refusal {
             reason: Reason::DenyList,
             ..

@@ -1,9 +1,9 @@
 //! registry - the sessions that have logged in: bounded by user and by Postfix's processes, and how they end
 //!
-//! Each holds a process of Postfix until it ends, and before its login nothing counted it but its address. So
-//! a user has `admission.per-user` of them. The last quarter of Postfix's processes is for users that hold
-//! fewer than two, and an eighth is nobody's: passwords are checked there. Who finds no room may take the
-//! place of a session that does not work (`room` says which); else the login is answered 454.
+//! Each holds a process of Postfix until it ends, and before its login only its address bounds it. So a user has
+//! `admission.per-user` of them. The last quarter of Postfix's processes is for users that hold fewer than two, and an
+//! eighth is left free of sessions, so that passwords can be checked. A login that finds no room may take the place of a
+//! session that does not work (`room` says which); else it is answered 454.
 //!
 //! An operator's order ends sessions at once. Sessions that have not logged in watch for it; a login that is
 //! on its way meanwhile is found by the epoch in which its session began.
@@ -49,7 +49,7 @@ pub struct RegistrySettings {
 /// Why a login found no room. The log values are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
-    /// The user holds as many sessions as one may, and all work.
+    /// The user holds as many sessions as a user may, and all of them work.
     PerUser,
     /// Postfix's processes are in use, and nobody gives way to this user.
     Processes,

@@ -9,7 +9,8 @@ use gatepost_core::gate::state::file::{Form, StateFile};
 use gatepost_core::moment::Moment;
 
 impl Store {
-    /// Hashes names under this key from now on: the machines of a cluster have one. Who was known until now stands in `gate.before()`.
+    /// Hashes names under this key from now on: the machines of a cluster have one. The users who were known until now
+    /// stand in `gate.before()`.
     ///
     /// A disk that refuses tells that at the next snapshot.
     pub fn adopt_users_key(&mut self, users: [u8; 16], gate: &Gate, now: Moment) {

@@ -17,7 +17,7 @@ const SAMPLES: usize = 120;
 /// What was counted since the sample before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TrendRow {
-    /// When, in seconds since the Unix epoch by the wall's clock.
+    /// When, in seconds since the Unix epoch by the wall clock.
     pub at: u64,
     /// Logins that Postfix accepted.
     pub accepted: u64,
@@ -53,7 +53,7 @@ pub(super) struct TrendMessage {
 }
 
 impl Trend {
-    /// Takes the counters as they are now; `wall` is what the wall's clock shows.
+    /// Takes the counters as they are now; `wall` is what the wall clock shows.
     pub fn sample(&self, status: &StatusMessage, wall: Moment) {
         let counts = counts(status, wall);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

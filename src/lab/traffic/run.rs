@@ -95,7 +95,7 @@ struct Simulation<'a> {
     feedback: Feedback,
     /// When all passwords change.
     change: Option<Moment>,
-    /// Whom a login was wanted by, and from where.
+    /// The user who wanted a login, and from where.
     places: HashSet<(u32, NetworkKey)>,
     devices: ProgramTickets,
     policy: &'a mut dyn Policy,

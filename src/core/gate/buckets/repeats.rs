@@ -1,6 +1,6 @@
 //! repeats - how often Postfix is asked once more about known wrong passwords of unfamiliar clients
 //!
-//! A repetition is no guess, and free. But a password check is dear, and a botnet has many addresses that
+//! A repetition is no guess, and free. But a password check is expensive, and a botnet has many addresses that
 //! may each repeat: all of them together get 8,640 checks a day. What one try may ask beyond that is its own
 //! ([`is_due`]), so that a client that empties this takes nothing from a password that has become right.
 //! Not here: what a repetition is (`tries`), what becomes of one that is neither due nor has a token (`judge`). This does not outlive the process: a burst is all that is lost.

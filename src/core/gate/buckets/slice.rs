@@ -6,10 +6,10 @@
 //! comes loses tokens, and never doubles one.
 //! A token that is given back after its slice has ended goes back to the lender, as far as it has not come
 //! back there by itself.
-//! The lender needs no clock: what has come back since its last answer is claimed by those who ask, each by its own clock that
-//! nobody sets, and the largest claim holds. An answer is older than the moment when it comes, so no claim is too large.
-//! A machine takes from a lender what a bucket of the lent part's size and speed would have, and no more: who writes into the
-//! store lends it that, and not without end.
+//! The lender needs no clock: each machine that asks claims how much has come back since the lender's last answer, by a
+//! clock of its own that nobody sets, and the largest claim holds. An answer is older than the moment when it comes, so
+//! no claim is too large. A machine takes from a lender what a bucket of the lent part's size and speed would have, and
+//! no more: somebody who writes into the store can lend it that, and not without end.
 //! Not here: how much is lent at all (`division`), asking (the daemon's `cluster`), what a machine takes (`accepted`).
 
 mod accepted;

@@ -1,8 +1,9 @@
 //! spending - what this machine has spent of keyed buckets and the others of a cluster do not know yet
 //!
-//! As a sum of time for each bucket, so that what was given back before it was told is not told at all. What finds no room is
-//! lost: it stays spent here and is not known elsewhere. What is given back is then not told for a while either, for it may be
-//! of what was lost, and would be a present elsewhere. A flood of addresses has no part in that where users have room.
+//! It is kept as a sum of time for each bucket, so that what was given back before it was told is not told at all. What
+//! finds no room is lost: it stays spent here and is not known elsewhere. Then what is given back is not told for a while
+//! either: it may belong to what was lost, and other machines would add a token that nobody had spent there. A flood of
+//! addresses has no part in that where users have room.
 //! Not here: what others have spent (`gate::spent`), how it is told (the daemon's `server::sharing`).
 
 use std::collections::HashMap;

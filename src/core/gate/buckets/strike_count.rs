@@ -1,8 +1,8 @@
 //! strike_count - how near a client is to a ban, or how many bans it has had, in one octet
 //!
-//! Strikes come one by one, and each goes after a short time without another: a ban is for those who cost
-//! handshakes, and who guesses slowly is held by the buckets. Those that are needed for a ban become the first of
-//! its bans; from then on each strike is one more, and one goes a day.
+//! Strikes come one by one, and each is forgiven after a short time without another: a ban is for clients that cost
+//! handshakes, and a slow guesser is limited by the buckets. The strikes that are needed for a ban become the first of
+//! the client's bans; from then on each strike is one more ban, and one is forgiven a day.
 //! Not here: what is a strike (`judge`), how long a ban lasts (`rules`), which bans there are (`trust::ban`).
 
 /// A strike without another one for so long is forgiven, in seconds.

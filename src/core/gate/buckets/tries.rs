@@ -178,7 +178,7 @@ impl Tries {
             let known = held.map(|held| (held.fate, fate, held));
             let entry = match known {
                 Some((Fate::Wrong, Fate::Stalled, wrong)) => wrong.checked_again(),
-                // Of several refusals the first counts, so that those who come too soon need not wait anew.
+                // Of several refusals the first counts, so that a client that comes too soon need not wait anew.
                 Some((Fate::Wrong, _, held) | (Fate::Refused, Fate::Refused, held)) => held,
                 _ => Entry {
                     guess: guess.0,

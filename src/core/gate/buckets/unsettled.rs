@@ -1,8 +1,8 @@
 //! unsettled - what attempts without an outcome hold of the buckets of one address or network, and may give back
 //!
-//! Many right logins at once from one address hold all of its tokens until they are told to be right. Who comes meanwhile
-//! meets an empty bucket, as behind a guesser; how much of it may come back in a moment is known here. There is a
-//! number for each bucket of which a permit holds something, so there are no more than permits.
+//! Many right logins at once from one address hold all of its tokens until they are known to be right. A client that
+//! comes meanwhile meets an empty bucket, as behind a guesser; how much of it may come back in a moment is counted here.
+//! There is a number for each bucket of which a permit holds something, so there are no more than permits.
 //! Not here: the tokens (`bucket`), what follows for the next attempt (`judge::crowd`), and that they are no guesses (`settle::watch`).
 
 use std::collections::HashMap;

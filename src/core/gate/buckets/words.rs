@@ -32,7 +32,7 @@ const PARTS: usize = 8;
 /// A word that two users share is kept this much longer, in seconds.
 const SHARED_KEPT: u64 = 7 * 86_400;
 const SHARED: u64 = 1 << 8;
-/// In place of who tried a word first: nobody whose try counts.
+/// Stands for the user who tried a word first where that try does not count.
 const NOBODY: u64 = 0;
 
 /// What folding makes of a password.
@@ -113,8 +113,8 @@ impl Seen {
         });
     }
 
-    /// Forgets that this was tried for `user`, whose password it is: else one who tries it for somebody else finds
-    /// out that it was refused for an honest user.
+    /// Forgets that this was tried for `user`, whose password it is: otherwise a client that tries it for somebody else
+    /// finds out that it was refused for an honest user.
     pub(in crate::gate) fn is_right(&self, word: Word, user: UserId, now: Moment) {
         let Word::Rare(hash) = word else { return };
         self.0.with(Key::word(hash), now, |row| {

@@ -1,9 +1,10 @@
 //! crowd - an attempt that is refused only for what others behind its address hold just now, where no "later" can be told
 //!
-//! When an office comes from a new address, its right logins hold the tokens of that address until they are settled. At our
-//! own door the next ones are told to come later; at Dovecot's a refusal reads as a wrong password. So they are told
-//! apart from those that a guesser has shut out: they may wait until one of the others is settled, and ask again. Nothing
-//! is lent: an attempt is let through when it has its tokens, and a guesser gets what the buckets have.
+//! When an office comes from a new address, its right logins hold the tokens of that address until they are settled. At
+//! our own door the next clients are told to come later; at Dovecot's a refusal reads as a wrong password. So attempts
+//! that only lack these tokens are told apart from those that a guesser has shut out: they may wait until one of the
+//! others is settled, and ask again. Nothing is lent: an attempt is let through when it has its tokens, and a guesser
+//! gets what the buckets have.
 //! Not here: how much is held (`buckets::unsettled`), the waiting (the daemon's `judging::at_door`).
 
 use std::time::Duration;

@@ -20,7 +20,7 @@ pub(in crate::gate) trait JudgementStage {
     fn admits(&self, class: QueueClass) -> bool;
 }
 
-/// Nothing is taken from who must wait for a turn.
+/// Nothing is taken from an attempt that must wait for a turn.
 pub(in crate::gate) struct BeforeTurn;
 
 impl JudgementStage for BeforeTurn {

@@ -41,7 +41,7 @@ impl Question<'_> {
             Some(Trust::Near) => matches!(trust, Trust::Near | Trust::Far),
             Some(Trust::Unproven) => matches!(trust, Trust::Unproven | Trust::Far),
             Some(own) => own == trust,
-            // Whatever the user's name: what can be known now of what it may pay.
+            // The user is not named yet: what can be known now of what it may pay, whatever the name.
             None => match trust {
                 Trust::Near => self.network == NetworkTrust::Near,
                 Trust::Far => self.network != NetworkTrust::Familiar,

@@ -23,7 +23,7 @@ pub enum QueueClass {
     Ordinary,
     /// A bucket would refuse it, but for settling in or a dry run.
     Forgiven,
-    /// From where its user is a stranger, and its user was accepted so many times lately (`turns_had`): who holds an account keeps
+    /// The user is a stranger there, and was accepted so many times lately (`turns_had`): the holder of an account keeps
     /// no other out.
     Frequent,
 }

@@ -325,7 +325,7 @@ pub enum Expulsion {
     Place(Subject),
 }
 
-/// Who was forgiven: their buckets are full and their strikes gone since.
+/// The client or user that was forgiven: the buckets are full and the strikes gone since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Forgiven {
     /// A client, and the bucket of its network.

@@ -1,7 +1,7 @@
 //! device - the mail program at the other end of a connection, as the ticket of its TLS session names it
 //!
-//! A random number that we have put into the ticket. Only who has the secret of that session can bring it back; a client
-//! cannot choose it. It is kept nowhere: the tables know a keyed hash.
+//! A random number that we have put into the ticket. Only a client that has the secret of that session can bring it back;
+//! it cannot choose it. It is kept nowhere: the tables know a keyed hash.
 //! Not here: tickets (the daemon's `net::tls`), which devices have logged in, and as which user (`trust::devices`).
 
 use std::fmt;

@@ -73,7 +73,7 @@ impl UserId {
         Self(self.0 & Self::LOCAL_PART | self.0 >> 32)
     }
 
-    /// Who pays for an attempt as a user that is not known here. Dovecot may lead many such names to one
+    /// The user who pays for an attempt as a user that is not known here. Dovecot may lead many such names to one
     /// mailbox, so names that differ in their domain are one, and all names with unusual characters are one.
     pub(in crate::gate) const fn unknown(self, characters: Characters) -> Self {
         match characters {

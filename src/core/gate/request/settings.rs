@@ -20,7 +20,7 @@ use crate::gate::request::user_rule::UserRule;
 pub enum Mode {
     /// Refusals are answered 454.
     Enforce,
-    /// All is judged, counted and logged; nothing is refused.
+    /// All is judged, counted and logged; only the deny list and the operator's own bans refuse.
     DryRun,
 }
 
@@ -65,7 +65,7 @@ pub struct GateSettings {
     pub user_rules: Vec<UserRule>,
     /// When valid logins are not their owner's, and what becomes of them.
     pub stolen: StolenSettings,
-    /// With what Dovecot hashes the passwords that it asks about. None: it does not ask.
+    /// The nonce with which Dovecot hashes the passwords that it asks about. None: it does not ask.
     pub nonce: Option<PolicyNonce>,
     /// Rows of the tables.
     pub capacity: Capacity,

@@ -15,7 +15,7 @@ pub enum Mailbox {
     /// Somebody's.
     #[default]
     Real,
-    /// Nobody's: who tries it guesses, and who has its password has stolen it.
+    /// Nobody's mailbox: a client that tries it guesses, and one that has its password has stolen it.
     Decoy,
 }
 

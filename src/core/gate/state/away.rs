@@ -1,9 +1,10 @@
 //! away - moments of the processes that wrote the state, as distances from the present
 //!
-//! The time away counts as 0 to 7 days, whatever the two clocks say; of a machine of a cluster up to 90. Who is known and banned there
-//! the others tell it again, if its clock was wrong; and if what it tells seemed younger than it is, what was forgotten or lifted
-//! elsewhere meanwhile would come back. The time from a record to the last one has a bound of its own, as long: were they bounded together,
-//! records of different moments would be of one after a long time away, and a login of before a change of password would come after it.
+//! The time away counts as 0 to 7 days, whatever the two clocks say; for a machine of a cluster as up to 90. If its clock
+//! was wrong, the other machines tell it again which users are known and banned. But if what it tells itself seemed
+//! younger than it is, what was forgotten or lifted elsewhere meanwhile would come back. The time from a record to the
+//! last one has a bound of its own, as long. Were they bounded together, records of different moments would seem to be of
+//! one moment after a long time away, and a login from before a change of password would come after it.
 //! Not here: what the moments belong to (`restore`).
 
 use std::time::Duration;

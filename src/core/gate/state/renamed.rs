@@ -30,7 +30,7 @@ impl Gate {
         self.new_places.forget_all();
     }
 
-    /// Whom `before` knows under the key that names had then is known here as soon as the name is seen.
+    /// A user that `before` knows under the key that names had then is known here as soon as the name is seen.
     pub fn rename_from(&mut self, before: Self) {
         self.before = Some(Box::new(before));
     }

@@ -28,7 +28,8 @@ mod merged;
 
 use kept::KeptBans;
 
-/// How long it is kept that a ban was lifted: ten years. One that was to last for longer comes back then, if somebody tells it again.
+/// How long it is kept that a ban was lifted: ten years. A ban that was to last for longer comes back then, if another
+/// machine tells it again.
 const LIFTED_KEPT: Duration = Duration::from_secs(3650 * 86_400);
 
 /// One ban.
@@ -66,7 +67,7 @@ pub(in crate::gate) struct Bans {
     pub(in crate::gate) lists: ImportedLists,
     /// What a program beside us decides.
     pub(in crate::gate) feed: ListingFeed,
-    /// How many are by hand: where there are none, nobody who may not be refused by another is looked up.
+    /// How many are by hand. Where there are none, an attempt that no other ban may refuse needs no look-up.
     by_hand: AtomicUsize,
     /// Whether other machines are told.
     is_told: AtomicBool,
@@ -79,7 +80,7 @@ struct BanBook {
     ends: BTreeSet<(Moment, Subject)>,
     /// Those by hand, by their end.
     ends_by_hand: BTreeSet<(Moment, Subject)>,
-    /// What was lifted, and when: a ban of before that another machine tells of does not come back.
+    /// What was lifted, and when: an earlier ban that another machine tells of does not come back.
     lifted: TakenBack<Subject>,
     /// The moment of the last change.
     changed: Moment,
@@ -103,7 +104,7 @@ impl Bans {
         self.kept(client, now).or_else(|| self.listed(client, now))
     }
 
-    /// How a client stands that a published list has: as one with an automatic ban.
+    /// How a client on a published list stands: as one with an automatic ban.
     pub(in crate::gate) fn listed(&self, client: ClientKey, now: Moment) -> Option<Ban> {
         let until = self
             .lists

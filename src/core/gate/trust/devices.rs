@@ -5,8 +5,9 @@
 //! about the user, and logins as five users: then it is a webmail host or an office's server, and no one user's device.
 //!
 //! A program that keeps no ticket is a new device at each login. So a device that has come back stays before those that
-//! have not: of these a user keeps four, for a week. Of all a user keeps eight, and all users together no more than the capacity; those
-//! whose last login is longest ago go. Only logins add: attempts that fail never make this grow.
+//! have not: a user keeps four of the latter, for a week. A user keeps eight devices in all, and all users together no
+//! more than the capacity; the devices whose last login is longest ago go. Only logins add: attempts that fail never make
+//! this grow.
 //! Not here: what being familiar is worth (`ladder`), the bucket of a user's device (`spec`), files (`state`).
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

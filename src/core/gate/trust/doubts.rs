@@ -3,9 +3,9 @@
 //! Such a rejection tells nothing of the password, so the client is told 454; but it may have been a guess, so
 //! its tokens stay spent. The same password of the same user and network again is no new guess, and is asked
 //! about once more, for nothing. Accepted, it was no guess at all: only then do the tokens go back. So whatever
-//! is feigned, a guess is paid like any other, and an honest user is out of pocket only until the backend works.
+//! is feigned, a guess is paid like any other, and an honest user gets the tokens back as soon as the backend works.
 //!
-//! Bounded; the one that was asked about longest ago goes, and loses its tokens. It does not outlive the process.
+//! Bounded: where there are too many, the guess that was asked about longest ago is dropped, and loses its tokens. It does not outlive the process.
 //! Not here: when the backend is suspected (`outage`), what is done about it (`judge`, `settle`).
 
 use std::collections::BTreeMap;

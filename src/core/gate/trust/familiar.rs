@@ -93,7 +93,7 @@ struct PairBook {
     local_parts: HashMap<u32, u32>,
     /// What was taken back.
     revoked: Revoked,
-    /// Who is unknown again, but for logins since.
+    /// Users who are unknown again, but for logins since.
     forgotten: TakenBack<UserId>,
     evicted: u64,
 }

@@ -1,8 +1,8 @@
 //! first_days - whether those who log in are known already, so that settling in may end before its time
 //!
 //! Each day of settling in is a count of users who logged in, by whether they were known before. After a day with at
-//! least ten of them, nine of ten known, there is little left to forgive. Each counts once a day, so that one account
-//! does not decide. It does not outlive the process: then another day is counted.
+//! least ten of them, nine of ten known, there is little left to forgive. Each user counts once a day, so that one
+//! account does not decide. It does not outlive the process: then another day is counted.
 //! Not here: what settling in forgives (`settling`), since when it lasts (`gate`).
 
 use std::collections::HashSet;

@@ -1,12 +1,14 @@
 //! new_places - where users have logged in within a day that was new to them, and whose password seems to be stolen
 //!
 //! A place is a /16 (or /32) from which the user has logged in for the first time, neither at home nor near it nor with a
-//! device that is known from home; one system does not make it near. What a user has of them within a day is counted: in networks, in autonomous systems and in countries,
-//! each system once however many networks it has, for a phone moves within its carrier. Too many, or one in a network
-//! that is guessing at others, begin a suspicion. It ends when the operator says so, or after a week where nothing is held.
+//! device that is known from home; one autonomous system does not make it near. A user's places within a day are counted:
+//! by networks, by autonomous systems and by countries. A system counts once however many networks it has, for a phone
+//! moves within its carrier. Too many places, or one in a network that is guessing at other users, begin a suspicion. It
+//! ends when the operator says so, or after a week where nothing is held.
 //!
-//! Bounded: a user keeps 24 places, and all users together no more than the capacity; of those who are not suspected the ones whose
-//! last new place is longest ago go, then of the others. Only right passwords add, so nobody fills it who has none.
+//! Bounded: a user keeps 24 places, and all users together no more than the capacity. Where there are too many, users who
+//! are not suspected go first, and of them those whose last new place is longest ago. Only right passwords add, so nobody
+//! without one can fill it.
 //! Not here: which logins are noted (`settle::watch`), what becomes of a suspected user's (`ladder`), files (`state`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -191,7 +191,7 @@ fn group(name: &str) -> Diagnosis {
     }
 }
 
-/// Dates in certificates and in `until` are read by the wall's clock.
+/// Dates in certificates and in `until` are read by the wall clock.
 fn clock() -> Option<Diagnosis> {
     let said = output_of("timedatectl", &["show", "-p", "NTPSynchronized", "--value"])?;
     match said.trim() {

@@ -1,8 +1,8 @@
 //! identity - by what the machines of a mesh know each other: TLS 1.3 under one key that is derived from their secret
 //!
-//! Both sides of a link show the same raw public key (RFC 7250) and sign the handshake with it (RFC 8446 section 4.4.3: with
-//! another context for each side). Who can do that has the secret, and has it in this very session. There is no certificate, no
-//! authority, no date and no name in it, and no session is resumed.
+//! Both sides of a link show the same raw public key (RFC 7250) and sign the handshake with it (RFC 8446 section 4.4.3:
+//! with another context for each side). A side that can do that has the secret, and has it in this very session. There is
+//! no certificate, no authority, no date and no name in it, and no session is resumed.
 //! Not here: who of those that have the secret may be linked (`greeting`).
 
 use std::fmt;

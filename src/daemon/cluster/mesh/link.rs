@@ -241,7 +241,7 @@ impl LinkContext {
         })
     }
 
-    /// The other side's greeting. Who is not to be linked is told why.
+    /// The other side's greeting. A side that is not to be linked is told why.
     async fn listen(
         &self,
         stream: &mut BufReader<TlsStream<TcpStream>>,

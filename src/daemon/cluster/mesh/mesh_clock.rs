@@ -1,9 +1,9 @@
 //! mesh_clock - the clock that linked machines have in common: that of the first of them, in the order of their names
 //!
-//! Each machine knows how far that clock is from its own, from that machine itself or by way of another. Who has heard of a machine
-//! whose name comes earlier takes its clock, and keeps it when the link is cut. Once it is set right there, it is set right here:
-//! by that machine itself, or by the one of which it was learned. One that was restarted may have learned it back: the two keep what
-//! they have until one of them is linked with that machine.
+//! Each machine knows how far that clock is from its own, from that machine itself or by way of another. A machine that
+//! learns of one whose name comes earlier takes that one's clock, and keeps it when the link is cut. Once the clock is
+//! set right there, it is set right here: by that machine itself, or by the one of which it was learned. A machine that
+//! was restarted may have learned it back: the two keep what they have until one of them is linked with that machine.
 //! Not here: when a clock is clearly another (`common_clock`), asking (`run`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

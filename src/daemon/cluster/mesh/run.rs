@@ -19,7 +19,7 @@ use gatepost_core::moment::Moment;
 
 /// From one sign of life to the next.
 const ROUND: Duration = Duration::from_secs(1);
-/// Who says nothing for so long is gone.
+/// A machine that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long the other side may take no octet: it may be busy with what it was told.
 const STUCK: Duration = Duration::from_secs(30);
@@ -50,7 +50,7 @@ impl MeshLink {
     ) {
         // What was read behind the greeting is still in the buffer.
         let (mut reader, mut writer) = split(self.stream);
-        // Who asks faster than answers can be sent gets the last one.
+        // A machine that asks faster than answers can be sent gets the last one.
         let (answers, mut answered) = watch::channel(None);
         let mut listener = LinkListener {
             id,

@@ -1,9 +1,10 @@
 //! visitors - connections to a mesh's port that have not shown yet that they have the secret: few at once, and few a second
 //!
-//! Who comes from where the other machines are, or has shown the secret from there before, has places of its own, so that no
-//! stranger keeps a machine from being linked. Among strangers, too, may be a machine that was not seen yet: the oldest silent
-//! one gives way to who comes from another address, only who says something counts for the handshakes of a second, and no network
-//! has more than a quarter of those. A stranger beyond the limits is reset at once, before any handshake.
+//! A connection from an address where the other machines are, or that has shown the secret before, has places of its own,
+//! so that no stranger keeps a machine from being linked. Among strangers, too, may be a machine that was not seen yet.
+//! So the oldest silent one gives way to a connection from another address; only a connection that says something counts
+//! for the handshakes of a second; and no network has more than a quarter of those. A stranger beyond the limits is reset
+//! at once, before any handshake.
 //! Not here: the handshake and its deadline (`link`).
 
 use std::collections::{BTreeSet, VecDeque};

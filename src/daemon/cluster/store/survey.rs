@@ -61,7 +61,7 @@ pub struct StoreProbe {
     pub ours: Moment,
 }
 
-/// Looks at a store; `now` is the wall's clock.
+/// Looks at a store; `now` is the wall clock.
 ///
 /// # Errors
 /// Why it cannot be reached, or does not answer.

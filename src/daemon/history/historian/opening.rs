@@ -56,7 +56,7 @@ impl Historian {
         }
     }
 
-    /// Tells what the disk makes of it, once; what is damaged is put aside at the next opening. Who reads ends some time:
+    /// Tells what the disk makes of it, once; what is damaged is put aside at the next opening. A reader ends some time:
     /// what was to be written waits for the next round.
     pub(super) fn tell(&mut self, done: Result<(), HistoryFault>) {
         match done {

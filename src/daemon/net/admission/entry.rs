@@ -126,7 +126,7 @@ impl EvictionEntry {
     /// Returns when it must end because all sessions are in use.
     pub(super) async fn evicted_for_all(&self) {
         self.evicted().await;
-        // Who has given way to its own client or network is evicted no other way.
+        // A connection that has given way to its own client or network is evicted in no other way.
         if self.state() == EntryState::Replaced {
             std::future::pending().await
         }

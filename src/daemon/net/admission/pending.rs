@@ -2,10 +2,10 @@
 //!
 //! At its cap a client or a network makes room itself: one of its own connections goes for the new one. Which,
 //! an attacker must not be able to choose. A network gives up one of the client with the most, so that one
-//! infected machine pays for itself; clients with few are equal, so that a small office is never the one with
-//! the most beside an attacker with many addresses. Of these connections the oldest goes of the
-//! [`ConnectionStage`] that most of them have made: who fills one stage, with silent connections or with whole
-//! handshakes, shortens only the time that a client has for that stage.
+//! infected machine pays for itself; clients with few are equal, so that a small office is never the one with the most
+//! beside an attacker with many addresses. Within the chosen client, connections of the [`ConnectionStage`] that most of
+//! them have reached go first, the oldest of these: an attacker that fills one stage, with silent connections or with
+//! whole handshakes, shortens only the time that a client has for that stage.
 //! Not here: the total (`connections`), how many a client or a network may hold (`admission`).
 
 use std::collections::hash_map::Entry;

@@ -1,7 +1,7 @@
 //! refused_counts - how often each refused client connects, in bounded memory
 //!
-//! A banned client stays for as long as its ban. Others (over their rate, at a cap) must be loud, and stay for a
-//! short time only: then they are heard again, for nobody sees any more what the kernel drops.
+//! A banned client stays for as long as its ban. Others (over their rate, at a cap) must be loud, and stay for a short
+//! time only: then their connections are looked at again, for nobody sees any more what the kernel drops.
 //! Not here: what is done with the busiest (`filter`).
 
 use std::cmp::Reverse;

@@ -1,9 +1,9 @@
 //! seats - the connections that a door may have at once, and which one gives way
 //!
-//! A client could take all of them and say nothing. So a connection that was never answered anything but
-//! refusals gives way to a new one, the longest there first; one that was served, or may ask, stays as long as it likes.
-//! It is asked first: its question may lie unread in the socket, and then it goes to the end of the line. Meanwhile
-//! nobody else is let in, and who connects waits in the kernel's queue.
+//! A client could take all of them and say nothing. So a connection that got nothing but refusals gives way to a new one,
+//! the longest there first; one that was served, or may ask, stays as long as it likes. The connection is asked before it
+//! has to go: its question may lie unread in the socket, and then it goes to the end of the line. Meanwhile nobody else
+//! is let in, and a client that connects waits in the kernel's queue.
 //! Not here: how long a connection may be idle (`http`).
 
 use std::collections::VecDeque;

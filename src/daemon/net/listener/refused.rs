@@ -1,9 +1,9 @@
 //! refused - refused connections, each held for a moment before its reset
 //!
-//! A program that connects again as soon as it is reset connects as often as it is reset quickly: 150 of them take a
-//! third of a processor from Postfix and Dovecot. Held for a tenth of a second, they come a thousand times a
-//! second in all. Nothing is read meanwhile, and nobody else waits: an accept that is put off would put off
-//! everybody's. So many at most are held; of more, the oldest are reset at once, and that costs what it did before.
+//! A program that connects again as soon as it is reset comes back as fast as it is reset: 150 of them take a third of a
+//! processor from Postfix and Dovecot. Held for a tenth of a second, they come a thousand times a second in all. Nothing
+//! is read meanwhile, and nobody else waits: a delayed accept would delay everybody's. The number that is held has a
+//! limit. Beyond it the oldest are reset at once, which costs as much as a reset without a wait.
 //! Not here: who is refused (`admission`), clients that do not wait for their reset (`filter` drops the busiest).
 
 use std::os::fd::OwnedFd;

@@ -76,7 +76,7 @@ impl Direction {
         }
     }
 
-    /// How the source took its leave, if it did.
+    /// The closing reply of the source, if it has sent one.
     pub(super) fn farewell(&self) -> Option<Farewell> {
         self.last_reply.and_then(LastReply::farewell)
     }

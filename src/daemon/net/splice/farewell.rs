@@ -1,10 +1,10 @@
-//! farewell - whether the last thing that Postfix said was its leave
+//! farewell - whether the last thing that Postfix said was a closing reply (221 or 421)
 //!
 //! The first three octets of the last line that it sent, in however many pieces that came.
 //! Not here: what follows from it (`splice`).
 //! RFC 5321 sections 3.8 and 4.1.1.10: 221 answers QUIT, 421 announces that the server closes.
 
-/// How Postfix took its leave.
+/// The closing reply of Postfix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Farewell {
     /// 221: the client said QUIT.
@@ -56,7 +56,7 @@ impl LastReply {
         };
     }
 
-    /// The leave, if the last line is one.
+    /// The closing reply, if the last line is one.
     pub(super) fn farewell(self) -> Option<Farewell> {
         match (self.come, &self.code) {
             (3, b"221") => Some(Farewell::Quit),

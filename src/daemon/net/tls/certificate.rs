@@ -66,7 +66,7 @@ impl Certificate {
         self.expires.since(now) < LAST_DAYS.min(life / 3)
     }
 
-    /// What is wrong with its dates, when the wall's clock shows `now`.
+    /// What is wrong with its dates, when the wall clock shows `now`.
     pub fn date_problem(&self, now: Moment) -> Option<DateProblem> {
         DateProblem::of(self.begins, self.expires, now)
     }

@@ -93,7 +93,7 @@ fn of_chain(
 ) -> Vec<ChainProblem> {
     let mut problems = of_leaf(leaf);
     if is_self_signed(leaf) {
-        // Who made it knows the rest.
+        // The operator who made it knows the rest.
         return vec![ChainProblem::SelfSigned];
     }
     let parsed: Vec<_> = chain.iter().filter_map(|der| parse(der)).collect();

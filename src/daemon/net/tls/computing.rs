@@ -6,7 +6,7 @@
 //! Familiar networks and strangers have lanes of their own: the familiar never wait for strangers, who use all
 //! processor cores but one. In each lane a client that has nothing else waiting comes first, then a network that
 //! has nothing else waiting, then the oldest handshake: a crowd from many addresses of few networks waits behind one
-//! honest client, and one address behind all others. Who waits is bounded by `[admission] sessions`, and each
+//! honest client, and one address behind all others. The number that waits is bounded by `[admission] sessions`, and each
 //! waits until the deadline of its handshake at most.
 //! Not here: the steps themselves and the deadline (`tls`), who is familiar (the gate, as `admission` was told).
 
@@ -53,7 +53,7 @@ impl Computing {
             .limit(familiar.min(cores.saturating_sub(1)).max(1));
     }
 
-    /// Waits for the slot of one step. Cancel-safe: who stops waiting takes no slot along.
+    /// Waits for the slot of one step. Cancel-safe: a handshake that stops waiting takes no slot along.
     pub(super) async fn slot(&self, client: ClientKey, standing: Standing) -> ComputingSlot<'_> {
         let lane = match standing {
             Standing::Familiar | Standing::Allow => &self.familiar,
@@ -131,7 +131,7 @@ enum StepOrder {
     OthersFirst,
 }
 
-/// A place among those who wait. Whose rank is gone from the lane has got a slot.
+/// A place among the handshakes that wait. One whose rank is gone from the lane has got a slot.
 struct WaitingStep<'a> {
     lane: &'a Lane,
     /// None: the slot was taken out.
@@ -211,7 +211,7 @@ impl LaneState {
         (rank, granted)
     }
 
-    /// Takes out who waits at `rank`. None: nobody does any more.
+    /// Takes out the handshake that waits at `rank`. None: it does not wait any more.
     fn leave(&mut self, rank: Rank) -> Option<oneshot::Sender<StepOrder>> {
         let waiter = self.waiting.remove(&rank)?;
         decrement(&mut self.clients, rank.client);

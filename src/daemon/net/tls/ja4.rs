@@ -2,7 +2,8 @@
 //!
 //! A short text of what the program offers: the same botnet program shows one label from thousands of addresses. Pure: octets in,
 //! label out. Strict: a message that is cut, has octets too many, or lists more than anybody's does gets no label, and
-//! that changes nothing else. Who wants another label gets one by another ClientHello: nothing may be decided by it.
+//! that changes nothing else. A client that wants another label gets one by another ClientHello: nothing may be decided
+//! by it.
 //! Not here: reading the octets (`hello`), the label's type (`report::ja4`).
 //! FoxIO, "JA4: TLS Client Fingerprinting"; RFC 8446 section 4.1.2; RFC 8701 (GREASE).
 

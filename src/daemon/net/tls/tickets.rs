@@ -4,7 +4,8 @@
 //! Into each goes a random number, the device, the same again whenever the client comes back with it (`gate::request::device`).
 //! A key seals for a day; a ticket is taken for seven (RFC 8446 section 4.6.1 allows no more), over reloads and restarts: the keys are kept
 //! with the state (`store::tickets`). Whatever is no ticket of ours, is too old or under a key that is gone leads to a
-//! full handshake. A resumed handshake of TLS 1.3 has a key exchange of its own, so who steals these keys can read no session;
+//! full handshake. A resumed handshake of TLS 1.3 has a key exchange of its own, so a thief of these keys can read no
+//! session;
 //! TLS 1.2 has none, so its tickets keep the short-lived keys of rustls (`Tls`).
 //! The cipher is AES-256-GCM with random nonces; a day's tickets under one key stay far below its limit of 2^32.
 //! Not here: when keys are replaced and written (`server::persist`).
@@ -50,7 +51,7 @@ pub struct TicketKeys(ArcSwap<Vec<TicketKey>>);
 #[derive(Clone)]
 struct TicketKey {
     name: [u8; NAME],
-    /// By the wall's clock, which goes on over a restart.
+    /// By the wall clock, which goes on over a restart.
     made: Moment,
     secret: Zeroizing<[u8; SECRET]>,
     cipher: Arc<RandomizedNonceKey>,
@@ -64,7 +65,7 @@ impl fmt::Debug for TicketKeys {
 }
 
 impl TicketKeys {
-    /// One new key, made `now` by the wall's clock.
+    /// One new key, made `now` by the wall clock.
     pub(super) fn new(now: Moment) -> Self {
         let first = TicketKey::made(now);
         Self(ArcSwap::from_pointee(first.into_iter().collect()))

@@ -39,7 +39,7 @@ pub struct Connected<S = Stream> {
     pub(super) process: HeldProcess,
 }
 
-/// Who is announced there, and what it was offered.
+/// The client that is announced there, and what it was offered.
 #[derive(Debug)]
 pub(super) struct GreetedClient {
     pub(super) network: NetworkKey,

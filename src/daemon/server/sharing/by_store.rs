@@ -216,7 +216,7 @@ impl StoreSharer {
         let FactExchange {
             settings, health, ..
         } = &self.exchange;
-        // Who tells it is not proven then.
+        // Which machine tells it is not proven then.
         let listed = settings.machines.iter().any(|one| one == machine);
         let machine = if listed { machine } else { "" };
         let now = self.exchange.clock().now();

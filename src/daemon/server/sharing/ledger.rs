@@ -1,8 +1,9 @@
 //! ledger - what was spent here, told under numbers; and of what others have spent, nothing twice
 //!
-//! A sum that came twice would be spent twice, and who can write to the store can repeat what was told. So each process numbers what it
-//! tells, and of each only larger numbers are taken; of a process that is not known here, only what it told later than the
-//! state is that this process has read, which holds the rest. What the store has lost is told by another machine, as what is owed.
+//! A sum that came twice would be spent twice, and a program that can write to the store can repeat what was told. So
+//! each process numbers what it tells, and only larger numbers than the last are taken from it. From a process that is
+//! not known here, only what it told later than the state that this process has read is taken: the state holds the rest.
+//! What the store has lost is told by another machine, as what is owed.
 //! Not here: how it is sealed and sent (`sharing`), what it does (`gate::spent`).
 
 use std::collections::BTreeMap;

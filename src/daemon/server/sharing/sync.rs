@@ -1,9 +1,10 @@
 //! sync - when a machine asks for all that is known, and when it tells that
 //!
-//! Who starts, or has missed something, asks; who starts tells what it has of the last day. Of those who are asked one answers, after
-//! a short time of its own choice; the others see that and leave it, but for one that knows more users. An answer serves all who have
-//! asked; who knows more than its machine tells all of it then. Who lacks letters of one process asks that one, which tells them
-//! again, or all if it does not know any more what they said.
+//! A machine that starts, or has missed something, asks; one that starts tells what it has of the last day. One of the
+//! machines that are asked answers, after a short time of its own choice; the others see that and do not answer, except a
+//! machine that knows more users. An answer serves all machines that have asked. A machine that knows more users than the
+//! one that answers tells all of it then. A machine that lacks letters of one process asks that process, which tells them
+//! again, or tells all if it does not know any more what they said.
 //! Decides only; the octets and their way are `sharing`'s.
 
 mod full_telling;
@@ -23,13 +24,13 @@ use gatepost_core::moment::Moment;
 const ASKS: Duration = Duration::from_secs(5);
 /// A question that nobody answers is put again after this, if there is anybody.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Who was there within this may answer.
+/// A machine that was there within this may answer.
 const COMPANY: Duration = Duration::from_secs(180);
 /// Nobody answers more often.
 const ANSWERS: Duration = Duration::from_secs(20);
 /// Up to this an answer waits, so that one machine answers and not all.
 const CHOICE: Duration = Duration::from_secs(2);
-/// Who has missed something too waits so much longer.
+/// A machine that has missed something too waits so much longer.
 const LAST: Duration = Duration::from_secs(5);
 /// Nobody tells letters again more often.
 const AGAIN: Duration = Duration::from_secs(5);

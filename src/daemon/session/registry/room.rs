@@ -1,12 +1,12 @@
 //! room - how many sessions may be logged in, and which one gives way where there is no room
 //!
 //! Fair by user: a newcomer takes from users that hold more, the most first. A session gives way when it
-//! does not work: it is silent, it has dawdled for minutes, or its user holds two more than the newcomer and
+//! does not work: it is silent, it has been slow for minutes, or its user holds two more than the newcomer and
 //! it has lasted a minute. What a session sends in its first minute is never cut off.
 //!
-//! Names with one local part count together once they hold more than one user may: where Dovecot ignores
-//! the domain, one account has as many names as its holder likes. In this sum no name counts for more than the
-//! one that is weighed: so who holds twenty takes nothing from the owner of a like name who holds one.
+//! Names with one local part count together once they hold more sessions than one user may: where Dovecot ignores the
+//! domain, one account has as many names as its holder likes. In this sum no name counts for more than the name that is
+//! weighed: so a user who holds twenty takes nothing from the owner of a like name who holds one.
 //! Not here: the lock, and ending the session (`registry`).
 //! Postfix does the same under stress: it gives clients 10 s in place of 300 (`smtpd_timeout`), and may ask
 //! for 500 octets a second (`smtpd_min_data_rate`).

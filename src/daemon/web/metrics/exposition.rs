@@ -1,7 +1,7 @@
 //! exposition - the formats of metrics, and which one a scraper wants
 //!
-//! RFC 9110 section 12.5.1, as far as two types go. Who does not name OpenMetrics gets the format of before: `curl`,
-//! and old agents that cannot read the newer one.
+//! RFC 9110 section 12.5.1, as far as two types go. A scraper that does not name OpenMetrics gets the older format:
+//! `curl`, and old agents that cannot read the newer one.
 
 /// A format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,14 +19,13 @@ pub(in crate::gate) enum History {
     First,
     /// Another user, or several passwords.
     Repeat,
-    /// The gate refused this very try some time ago. A mail program comes again with the same password; few who
-    /// guess do.
+    /// The gate refused this very try some time ago. A mail program comes again with the same password; few guessers do.
     Retry,
 }
 
 /// The id, two tries, the rest.
 const WORDS: usize = 4;
-/// Of the time of the last try so many bits are not kept: it is known to half an hour.
+/// The time of the last try is kept without so many of its bits: it is known to half an hour.
 const DROPPED: u32 = 11;
 /// Below it is the row's kind, above it two bits for the first failure, then the last try.
 const MORE: u64 = 1 << 8;

@@ -1,8 +1,8 @@
 //! forgotten - users that are unknown again, and since when
 //!
-//! A user does not become unknown with time: one who was a user once is no guesser. So it is kept, as long as there is room,
-//! that a user was forgotten: a login of before, in an old log or an older file of the state, makes nobody known again. A
-//! login after it counts as any other.
+//! A user does not become unknown with time: somebody who was a user once is no guesser. So it is kept, as long as there
+//! is room, that a user was forgotten. A login from before, in an old log or an older file of the state, then makes
+//! nobody known again. A login after it counts as any other.
 //! Not here: networks that are not familiar any more (`revoked`), the `users` file, which is stronger (`familiar`).
 
 use super::{Familiar, PairBook, count_down};

@@ -1,8 +1,8 @@
 //! revoked - familiarity that was taken back, and when
 //!
-//! A pair that is taken away would come back by itself: with a login that was judged before, by an old line
-//! of a log that is learnt, by an older file of the state. So it is kept for as long as a pair would be that
-//! nothing of before counts any more. A login after it counts as any other.
+//! A pair that is taken away would come back by itself: with a login that was judged before, by an old line of a log that
+//! is learnt, by an older file of the state. So for as long as a pair would be kept, it is kept that earlier logins do
+//! not count. A login after it counts as any other.
 //! Bounded like the pairs: the oldest revocations go.
 //! Not here: who revokes (`gate::operator`), files (`state`).
 

@@ -51,7 +51,7 @@ impl UserPlaces {
         self.vouched = [None; VOUCHED];
     }
 
-    /// Takes a password for the owner's, if it is known of every new place that it was another one.
+    /// Takes a password for the owner's, if each new place is known to have used another one.
     pub(super) fn vouch(&mut self, guess: Guess) {
         let mut used = self.places.iter().map(|held| held.guess);
         let is_others = used.any(|used| used.is_none_or(|used| used == guess));
@@ -147,7 +147,7 @@ impl PlaceBook {
         })
     }
 
-    /// Those who are not suspected go first, and of them who had a new place longest ago.
+    /// Users who are not suspected go first, and of them those whose last new place is longest ago.
     fn make_room(&mut self, capacity: usize) {
         if self.rows <= capacity {
             return;

@@ -61,7 +61,7 @@ async fn told(
         let part = stream.read(&mut place, BATCH).await?;
         let is_last = part.entries.len() < BATCH;
         for entry in part.entries {
-            // Who tells it is not proven: only names that are known here are shown.
+            // Which machine tells it is not proven: only names that are known here are shown.
             if settings.machines.contains(&entry.machine) {
                 let fault = secret.open(&entry.machine, &entry.sealed).err();
                 told.insert(entry.machine, fault);

@@ -19,7 +19,7 @@ pub enum ChainProblem {
         "holds only the server's own certificate, which most programs refuse, and was issued by {issuer}; use the file with the whole chain, often fullchain.pem. If that is a root of your own, install it on this machine too"
     )]
     NoIntermediate {
-        /// Who issued it.
+        /// Its issuer.
         issuer: String,
     },
     /// The chain ends at what this machine does not know.
@@ -27,7 +27,7 @@ pub enum ChainProblem {
         "ends at {issuer}, which is no root that this machine knows; add the missing intermediate. If that is a root of your own, install it on this machine too"
     )]
     UnknownEnd {
-        /// Who issued the last certificate.
+        /// The issuer of the last certificate.
         issuer: String,
     },
     /// A certificate that signed nothing in the file.

@@ -1,6 +1,7 @@
 //! doors - dials the other machines of a mesh, and listens for them; in tasks of their own
 //!
-//! Who is linked is not dialled. A place that cannot be had is tried every second: a network may come up later than this process.
+//! A machine that is linked is not dialled. A place that cannot be had is tried every second: a network may come up later
+//! than this process.
 //! Not here: the link itself (`cluster::mesh::link`), what becomes of it (`by_mesh`).
 
 use std::net::SocketAddr;
