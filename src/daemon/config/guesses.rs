@@ -43,7 +43,8 @@ impl GuessBound {
             all.fold(0, |sum: u64, bucket| sum.saturating_add(each(bucket)))
         };
         let (fixed, each) = (sum(&daily), sum(&grown));
-        let own = daily(Bucket::UserNear).saturating_add(daily(Bucket::UserFar));
+        let own = [Bucket::UserNear, Bucket::UserFar, Bucket::UserCredit];
+        let own = own.map(daily).into_iter().fold(0, u64::saturating_add);
         Self {
             fixed,
             each,
@@ -58,12 +59,15 @@ impl GuessBound {
             findings.warn(
                 Remark::of_file(format!("the limits let strangers guess a lot: {self}")).help(
                     "make `every` longer in limits.user, limits.near, limits.strangers, limits.words and limits.unknown; \
-                     the defaults are 48 a day at one account and 1632 at all",
+                     the defaults are 72 a day at one account and 1632 at all",
                 ),
             );
         }
     }
 }
+
+/// What an account that logs in where guesses come from earns its client a day, in guesses.
+const EARNED: u64 = 2;
 
 /// One a second: more than any list of passwords needs.
 const DAY_OF_SECONDS: u64 = 86_400;
@@ -77,7 +81,8 @@ impl fmt::Display for GuessBound {
         } = self;
         write!(
             f,
-            "at most {fixed} a day, {each} more for each known user, and {account} at one account"
+            "at most {fixed} a day, {each} more for each known user, {EARNED} for each account that logs in where guesses come from, \
+             and {account} at one account"
         )
     }
 }
@@ -108,16 +113,17 @@ mod tests {
     #[test]
     fn the_defaults_are_the_bound_that_is_promised() {
         let bound = GuessBound::of(&Quotas::default()).to_string();
-        let told = "at most 1632 a day, 6 more for each known user, and 48 at one account";
+        let told = "at most 1632 a day, 6 more for each known user, 2 for each account that logs in where guesses come from, \
+                    and 72 at one account";
         assert_eq!(bound, told);
         assert_eq!(warned(|_| ()), 0);
     }
 
     #[test]
     fn more_than_a_thousand_a_day_at_one_account_are_warned_of() {
-        // 500 a day from near and 500 from far, and a little more.
-        assert_eq!(every(Bucket::UserFar, 173), 0);
-        assert_eq!(every(Bucket::UserFar, 172), 1);
+        // A third of a thousand a day from far, and a little more; near and in credit as many: one setting is for all three.
+        assert_eq!(every(Bucket::UserFar, 259), 0);
+        assert_eq!(every(Bucket::UserFar, 258), 1);
         assert_eq!(every(Bucket::Strangers, 2), 0);
         assert_eq!(every(Bucket::Strangers, 1), 1);
     }

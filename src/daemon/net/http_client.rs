@@ -119,6 +119,8 @@ async fn ask(
     let closed = |error: hyper::Error| HttpFault::Closed(error.to_string());
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_OCTETS);
+    // As most programs write them: a small server of somebody's own may compare them letter by letter.
+    builder.title_case_headers(true);
     let opened = builder.handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = opened.map_err(closed)?;
     let mut asked = pin!(async move {
