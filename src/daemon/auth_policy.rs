@@ -246,9 +246,8 @@ impl AuthPolicy {
         let attempt = self.judging.begin(ask.mechanism);
         let granted = match attempt.judge_at_door(&visit, &user, password).await {
             Ok(granted) => granted,
-            // As if Gatepost were away already: a restart must not call a right password wrong.
-            Err(Refused::Draining) => return Some(Duration::ZERO),
-            Err(Refused::Refuse(_) | Refused::Repeat) => return None,
+            // No drain ends a question at a door.
+            Err(Refused::Refuse(_) | Refused::Repeat | Refused::Draining) => return None,
         };
         let delay = granted.delay();
         self.keep(key, visit, granted).await;

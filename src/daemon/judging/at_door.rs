@@ -18,7 +18,6 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::attempt::{Granted, Unjudged};
 use super::turns::Held;
 use super::{Asker, Judging, Refused};
-use crate::drain::Drain;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password, UserName};
@@ -89,7 +88,8 @@ impl From<RefusedAttempt> for DoorRefusal {
 }
 
 impl Unjudged {
-    /// Judges it at a door that knows no "later": it waits for its turn only for a moment, and goes on without one.
+    /// Judges it at a door that knows no "later": it waits for its turn only for a moment, and goes on without one. When
+    /// the drain begins, too: the state waits for it, and an answer without a judgement would cost a guesser nothing.
     ///
     /// # Errors
     ///
@@ -104,7 +104,6 @@ impl Unjudged {
         let judging = Arc::clone(&self.judging);
         let mut question = WaitingQuestion {
             judging: &judging,
-            drain: asker.drain(),
             over: Box::pin(sleep(LONGEST_AT_DOOR)),
             place: None,
             pace: Duration::ZERO,
@@ -123,7 +122,6 @@ impl Unjudged {
 /// A question at a door that knows no "later", on its way.
 struct WaitingQuestion<'a> {
     judging: &'a Judging,
-    drain: Drain,
     /// Its time is over.
     over: Pin<Box<Sleep>>,
     /// Its place among those that wait, once it has had to.
@@ -149,7 +147,7 @@ impl WaitingQuestion<'_> {
                 Err(DoorRefusal::Refused(refused)) => return Err(refused),
                 Err(DoorRefusal::Crowded(refusal)) => refusal,
             };
-            if !self.is_settled(settled.as_mut()).await? {
+            if !self.is_settled(settled.as_mut()).await {
                 let now = judging.clock.now();
                 let refused = judging.sequence.put_off(attempt, refusal, now);
                 return Err(refused.into());
@@ -163,8 +161,7 @@ impl WaitingQuestion<'_> {
         unjudged: &Unjudged,
         attempt: &AuthAttempt<'_>,
     ) -> Result<DoorGrant, DoorRefusal> {
-        let begun = unjudged.first_stage(attempt, &self.drain).await;
-        match begun.map_err(DoorRefusal::Refused)? {
+        match unjudged.begin(attempt).await {
             Begun::Granted(granted) => Ok((granted, None)),
             Begun::Refused(refused) => Err(refused.into()),
             Begun::Wait(class) => self.soon(attempt, class).await,
@@ -187,7 +184,6 @@ impl WaitingQuestion<'_> {
             false => None,
             true => tokio::select! {
                 biased;
-                () = self.drain.begun() => return Err(DoorRefusal::Refused(Refused::Draining)),
                 turn = timeout(TURN_AT_DOOR, in_turn) => turn.ok().flatten(),
                 () = self.over.as_mut() => None,
             },
@@ -207,15 +203,14 @@ impl WaitingQuestion<'_> {
     }
 
     /// Waits until an attempt is settled. False: none was in time, or too many wait.
-    async fn is_settled(&mut self, settled: Pin<&mut Notified<'_>>) -> Result<bool, Refused> {
+    async fn is_settled(&mut self, settled: Pin<&mut Notified<'_>>) -> bool {
         if !self.may_wait_in_crowd() {
-            return Ok(false);
+            return false;
         }
         tokio::select! {
             biased;
-            () = self.drain.begun() => Err(Refused::Draining),
-            () = self.over.as_mut() => Ok(false),
-            () = settled => Ok(true),
+            () = self.over.as_mut() => false,
+            () = settled => true,
         }
     }
 

@@ -122,20 +122,25 @@ impl Unjudged {
     }
 
     /// Not once the drain has begun: then the state may be the next process's, which gives the same tokens.
-    pub(super) async fn first_stage(
+    async fn first_stage(
         &self,
         attempt: &AuthAttempt<'_>,
         drain: &Drain,
     ) -> Result<Begun, Refused> {
-        if drain.has_begun() {
-            return Err(Refused::Draining);
+        match drain.has_begun() {
+            true => Err(Refused::Draining),
+            false => Ok(self.begin(attempt).await),
         }
+    }
+
+    /// Judges it by what needs no turn.
+    pub(super) async fn begin(&self, attempt: &AuthAttempt<'_>) -> Begun {
         let judging = &self.judging;
         let mut changes = Vec::new();
         let now = judging.clock.now();
         let begun = judging.sequence.begin(attempt, now, &mut changes);
         judging.notices.pass(changes).await;
-        Ok(begun)
+        begun
     }
 
     pub(super) fn granted(
