@@ -79,8 +79,20 @@ impl Operator {
         self.answer_by(request, None).await
     }
 
-    /// Answers one question, and tells the log that `by` has asked, if it changed something.
+    /// Answers one question, and tells the log that `by` has asked, if it changed something. What does something is done
+    /// to its end, also when nobody waits for the answer any more.
     pub async fn answer_by(&self, request: Request, by: Option<&str>) -> Response {
+        if !acts::is_act(&request) {
+            return self.done(request, by).await;
+        }
+        let (operator, by) = (self.clone(), by.map(str::to_owned));
+        let doing = tokio::spawn(async move { operator.done(request, by.as_deref()).await });
+        doing.await.unwrap_or_else(|ended| Response::Refused {
+            message: ended.to_string(),
+        })
+    }
+
+    async fn done(&self, request: Request, by: Option<&str>) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
         let is_change = acts::is_change(&request);

@@ -151,6 +151,13 @@ fn sockets_left(proxy: &Proxy) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The process that has one of them.
+fn process_of(socket: &Path) -> Pid {
+    let name = socket.display().to_string();
+    let (_, process) = name.rsplit_once('-').expect("its number");
+    Pid::from_raw(process.parse().expect("a number")).expect("a process")
+}
+
 /// The answer to a request at an operator's socket.
 fn ask(socket: &Path, request: &str) -> String {
     let mut stream = UnixStream::connect(socket).expect("somebody answers");
@@ -239,14 +246,41 @@ fn an_order_reaches_a_stopped_process_that_hangs_when_it_answers_again_whatever_
     wait::until("the next one has the socket", || {
         proxy.setup.command(&["status"]).code == Some(0) && !sockets_left(&proxy).is_empty()
     });
-    let left = sockets_left(&proxy).remove(0).display().to_string();
-    let (_, process) = left.rsplit_once('-').expect("its number");
-    let process = Pid::from_raw(process.parse().expect("a number")).expect("a process");
+    let process = process_of(&sockets_left(&proxy)[0]);
     kill_process(process, Signal::STOP).expect("it is ours");
     let ran = proxy.setup.command(&["expel", ANNA.0]);
     kill_process(process, Signal::CONT).expect("it is ours");
     assert!(ran.text.contains("does not answer"), "{}", ran.text);
     assert_eq!(anna.rest().expect("its end"), b"");
+}
+
+#[test]
+fn an_order_whose_operator_has_gone_meanwhile_is_kept_all_the_same() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let mut held = Vec::new();
+    for restart in 1..=3 {
+        held.push(logged_in(&proxy, 1, ANNA));
+        proxy.signal(Signal::USR1);
+        released(&proxy, restart);
+    }
+    // Two seconds for each: longer than it takes to see that an operator has gone.
+    let hanging = sockets_left(&proxy);
+    let hanging: Vec<Pid> = hanging.iter().map(|socket| process_of(socket)).collect();
+    for process in &hanging {
+        kill_process(*process, Signal::STOP).expect("it is ours");
+    }
+    let socket = proxy.setup.folder().join("admin.sock");
+    let mut operator = UnixStream::connect(socket).expect("somebody answers");
+    let order = r#"{"do":"bans-add","subject":"192.0.2.9","seconds":3600}"#;
+    writeln!(operator, "{order}").expect("ask");
+    drop(operator);
+    proxy.log().find("the line about it", |event| {
+        event.text().contains("192.0.2.9 is banned")
+    });
+    for process in hanging {
+        kill_process(process, Signal::CONT).expect("it is ours");
+    }
 }
 
 #[test]

@@ -45,6 +45,20 @@ pub(super) const fn is_change(request: &Request) -> bool {
     )
 }
 
+/// Whether this does something, and does not only tell.
+pub(super) const fn is_act(request: &Request) -> bool {
+    is_change(request)
+        || matches!(
+            request,
+            Request::BansAdd { .. }
+                | Request::BansImport { .. }
+                | Request::Lists { .. }
+                | Request::Expel { .. }
+                | Request::Forget { .. }
+                | Request::EndHeld { .. }
+        )
+}
+
 impl Operator {
     /// For who is at the other end of the socket, as the kernel says.
     pub(in crate::server) fn for_peer(mut self, stream: &UnixStream) -> Self {
