@@ -7,7 +7,7 @@
 //! ended by its process id. Peers are measured in turns, and a figure is the median of the rounds.
 //! Not here: the hot paths one by one (the other files in this folder).
 
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a bench prints what it measured"

@@ -4,7 +4,7 @@
 //! `robust` against whatever a peer may do.
 //! Not here: what one file alone must get right; its tests stand beside it.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -92,6 +92,9 @@ struct Ticketers {
     tls12: Arc<dyn ProducesTickets>,
 }
 
+/// Certificates that are read and not in use yet.
+pub struct NextCertificates(Arc<Loaded>);
+
 struct Loaded {
     /// For clients that offer TLS 1.3, which they get: no ticket of TLS 1.2 is ever made under its keys.
     tls13: Arc<ServerConfig>,
@@ -120,15 +123,18 @@ impl Tls {
         })
     }
 
-    /// Reads the certificates again. Handshakes that begin from now on use them; tickets issued
-    /// before stay valid.
+    /// Reads certificates anew, and goes on with those in use.
     ///
     /// # Errors
-    /// As [`Tls::load`]. Then the certificates in use stay in use.
-    pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsFault> {
+    /// As [`Tls::load`].
+    pub fn read(&self, settings: &TlsSettings) -> Result<NextCertificates, TlsFault> {
         let loaded = Loaded::new(settings, &self.tickets)?;
-        self.loaded.store(Arc::new(loaded));
-        Ok(())
+        Ok(NextCertificates(Arc::new(loaded)))
+    }
+
+    /// Takes over what was read. Handshakes that begin from now on use it; tickets issued before stay valid.
+    pub fn take_over(&self, next: NextCertificates) {
+        self.loaded.store(next.0);
     }
 
     /// The keys of the tickets of TLS 1.3, which can be kept over a restart.

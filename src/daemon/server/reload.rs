@@ -20,6 +20,7 @@ use super::places;
 use crate::clock::Clock;
 use crate::config::{Config, Finding};
 use crate::net::listener;
+use crate::net::tls::NextCertificates;
 use crate::report::events;
 use crate::report::setup::Log;
 
@@ -40,16 +41,16 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Reads the config and all that it names, where reading may take its time, and takes over the certificates.
-    /// A disk that does not answer keeps one thread, and no session.
-    async fn read(&self) -> Result<(Config, Vec<Finding>), String> {
+    /// Reads the config and all that it names, where reading may take its time. A disk that does not answer keeps one thread,
+    /// and no session.
+    async fn read(&self) -> Result<(Config, Vec<Finding>, NextCertificates), String> {
         let (path, services) = (self.path.clone(), Arc::clone(&self.context.services));
         let reading = spawn_blocking(move || {
             let loaded = Config::load(&path, Clock::wall());
             let (config, warnings) = loaded.map_err(|faults| format!("\n{faults}"))?;
-            let taken = services.tls.reload(&config.tls);
-            taken.map_err(|fault| format!(" {fault}"))?;
-            Ok((config, warnings))
+            let certificates = services.tls.read(&config.tls);
+            let certificates = certificates.map_err(|fault| format!(" {fault}"))?;
+            Ok((config, warnings, certificates))
         });
         match timeout(READING, reading).await {
             Ok(Ok(read)) => read,
@@ -66,13 +67,14 @@ impl Reloader {
     pub async fn reload(&self) {
         let services = &self.context.services;
         let now = services.judging.clock.now();
-        let (config, warnings) = match self.read().await {
+        let (config, warnings, certificates) = match self.read().await {
             Ok(read) => read,
             Err(fault) => return error!("not reloaded, the old config stays:{fault}"),
         };
         for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
             events::config_warning(&warning.summary());
         }
+        services.tls.take_over(certificates);
         let before = self.config.load_full();
         for key in before.fixed_changes(&config) {
             warn!(key, "this change takes a restart: the old value stays");

@@ -226,7 +226,7 @@ async fn a_ticket_outlives_a_reload_with_a_new_certificate() {
         let renewed = KeyPair::generate().unwrap();
         shelf.settings.certificates.clear();
         let certificate = shelf.add(params(&["mx.example.org"]), &renewed);
-        tls.reload(&shelf.settings).unwrap();
+        tls.take_over(tls.read(&shelf.settings).unwrap());
 
         let again = agreed(&tls, &client, "mx.example.org").await;
         assert_eq!(again.handshake, HandshakeKind::Resumed, "{again:?}");
@@ -262,7 +262,7 @@ async fn a_client_that_brings_its_ticket_is_the_same_device_also_after_a_restart
         .ticket_keys()
         .take_over(&tls.ticket_keys().octets());
     for tls in [&tls, &restarted, &tls] {
-        tls.reload(&shelf.settings).unwrap();
+        tls.take_over(tls.read(&shelf.settings).unwrap());
         let (kind, again) = device(tls, &client).await;
         let again = again.unwrap();
         assert_eq!(
@@ -312,7 +312,7 @@ async fn a_bad_reload_leaves_the_old_certificate_in_place() {
     let tls = shelf.load();
     let before = tls.certificates();
     fs::write(&shelf.settings.certificates[0].key, "half writ").unwrap();
-    assert!(tls.reload(&shelf.settings).is_err());
+    assert!(tls.read(&shelf.settings).is_err());
     assert_eq!(tls.certificates(), before);
     let client = Arc::new(shelf.client(BOTH));
     assert_eq!(
