@@ -47,7 +47,7 @@ mod saving;
 mod tickets;
 
 pub use fault::StoreFault;
-pub use find::{Content, FoundFile, PastState, is_own_name};
+pub use find::{Content, FoundFile, LEAVING, LIST, NEW_LIST, PastState, is_own_name};
 pub use health::{NotKept, StateHealth};
 pub use saving::{Saved, Saving};
 

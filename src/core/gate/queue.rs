@@ -5,8 +5,8 @@
 //! its turn goes to the back, so a crowd from one network holds up nobody else; while half of the turns are free, it
 //! may have a second one. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
-//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Attempts that are only forgiven have one turn
-//! of four, as have users who were let in often, so that a turn is free for all others. The line of the forgiven is
+//! their [`QueueClass`]; while ordinary attempts wait, every second turn is theirs. Attempts that are only forgiven have at most one
+//! turn of four, as have users who were let in often, so that a turn is free for all others. The line of the forgiven is
 //! short: a botnet may fill it in no time, and an attempt that would wait there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
 //! turn: a channel, an attempt. Not here: who has to wait (`judge`), the waiting itself (the callers).
@@ -293,7 +293,10 @@ impl<W> Lines<W> {
         line.held += 1;
         self.deadlines.remove(&(waits.deadline, order.number));
         self.held += 1;
-        self.owes_ordinary = place.0.leaves_turns();
+        // A probe goes before all, and takes nobody's turn: what was owed is owed still.
+        if place.0 != QueueClass::Probe {
+            self.owes_ordinary = place.0.leaves_turns();
+        }
         let class = order.class;
         self.forgiven += usize::from(class == QueueClass::Forgiven);
         self.frequent += usize::from(class == QueueClass::Frequent);

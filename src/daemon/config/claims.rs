@@ -261,6 +261,10 @@ mod tests {
             "/s/state/history.db",
             "/s/state/history.db-wal",
             "/s/state/tickets/admin.sock",
+            "/s/state/leaving-1",
+            "/s/state/list-drop",
+            "/s/state/list-drop/admin.sock",
+            "/s/state/new-list",
         ];
         for socket in used {
             assert!(is_in_the_way(Path::new(socket), state), "{socket}");
@@ -270,6 +274,9 @@ mod tests {
             "/s/admin.sock",
             "/s/state2",
             "/s/state/known-not",
+            "/s/state/leaving",
+            "/s/state/new-lists",
+            "/s/list-drop",
         ] {
             assert!(!is_in_the_way(Path::new(socket), state), "{socket}");
         }

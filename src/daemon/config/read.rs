@@ -25,6 +25,9 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> raw::RawFile {
                 _ => remark,
             });
         }
+        for span in secrets::torn::spans(text) {
+            findings.hide(span);
+        }
         findings.note_partial();
         // After a syntax error, a key may seem to be in another table.
         return raw::RawFile::default();

@@ -1,12 +1,15 @@
 //! secrets - which parts of a config's text are never shown
 //!
 //! What is found here stands as `…` in every excerpt and message, so that a secret reaches neither a terminal nor a journal.
-//! The text need not be valid TOML, and the less it is the more is hidden: a value that does not end hides the rest of the file.
+//! The text need not be valid TOML, and the less it is the more is hidden: a value that does not end hides the rest of the file, and
+//! of what is none every value is hidden (`torn`).
 //! Not here: how the rest is shown (`source`), what keys mean (`raw`).
 
 use std::ops::Range;
 
 use super::similar;
+
+pub(super) mod torn;
 
 /// The keys whose values are secrets, wholly or in a part.
 const KEYS: [&str; 4] = ["secret", "nonce", "webhook", "command"];
@@ -230,19 +233,30 @@ fn of_urls(line: &str, start: usize, found: &mut Vec<Range<usize>>) {
         let host = url.rfind('@').unwrap_or(0);
         let (_, behind) = url.split_at(host);
         let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
-        let port = authority
-            .rsplit(']')
-            .next()
-            .and_then(|one| one.split_once(':'));
-        if port.is_some_and(|(_, port)| port.parse::<u16>().is_err()) {
-            found.push(begin..end);
-        } else {
-            found.push(begin..begin + host);
-        }
+        found.push(match ends_in_port(authority.trim_start_matches('@')) {
+            true => begin..begin + host,
+            false => begin..end,
+        });
         if let Some(query) = behind.find(['?', '#']) {
             found.push(begin + host + query + 1..end);
         }
     }
+}
+
+/// Whether nothing stands behind a host, or a port: what is no number may be a password whose `@` is lost.
+fn ends_in_port(authority: &str) -> bool {
+    let behind = match authority.strip_prefix('[') {
+        Some(address) => address.split_once(']').map(|(_, behind)| behind),
+        None => authority
+            .find(':')
+            .map_or(Some(""), |at| authority.get(at..)),
+    };
+    let is_port = |behind: &str| {
+        behind
+            .strip_prefix(':')
+            .map(|port| port.parse::<u16>().is_ok())
+    };
+    behind.is_some_and(|behind| behind.is_empty() || is_port(behind) == Some(true))
 }
 
 /// What stands before the quote that ends a value; a quote with other things behind it may be part of it.

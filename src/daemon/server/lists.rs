@@ -22,15 +22,12 @@ use crate::clock::Clock;
 use crate::files;
 use crate::known_passwords::KnownPasswordsSettings;
 use crate::owner;
+use crate::store::{LIST, NEW_LIST};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::lists::{ListRefusal, MOST_NETWORKS, MOST_SOURCES, is_narrow};
 use gatepost_core::gate::request::networks::canonical;
 use gatepost_core::moment::Moment;
 
-/// What the files' names begin with.
-const PREFIX: &str = "list-";
-/// What is being written.
-const NEW: &str = "new-list";
 /// Octets of a file: 200,000 IPv6 networks.
 const LONGEST: u64 = 16 << 20;
 const HEAD: &str = "# gatepost list, until ";
@@ -219,7 +216,7 @@ impl Lists {
             for entry in Dir::read_from(&directory)? {
                 let entry = entry?;
                 let name = entry.file_name().to_string_lossy();
-                let Some(source) = name.strip_prefix(PREFIX).filter(|name| is_source(name)) else {
+                let Some(source) = name.strip_prefix(LIST).filter(|name| is_source(name)) else {
                     continue;
                 };
                 let flags = files::READING | OFlags::NOFOLLOW;
@@ -244,13 +241,13 @@ impl Lists {
         owner.act(|| {
             let at = directory.as_fd();
             // What a process that was killed has left, or somebody's link.
-            let _ = unlinkat(at, NEW, AtFlags::empty());
+            let _ = unlinkat(at, NEW_LIST, AtFlags::empty());
             let flags =
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let mut file: File = openat(at, NEW, flags, Mode::RUSR | Mode::WUSR)?.into();
+            let mut file: File = openat(at, NEW_LIST, flags, Mode::RUSR | Mode::WUSR)?.into();
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            renameat(at, NEW, at, name(source))?;
+            renameat(at, NEW_LIST, at, name(source))?;
             Ok(fsync(at)?)
         })
     }
@@ -265,7 +262,7 @@ impl Lists {
 }
 
 fn name(source: &str) -> String {
-    format!("{PREFIX}{source}")
+    format!("{LIST}{source}")
 }
 
 /// Whether a list may be called so: it is a part of a file's name.

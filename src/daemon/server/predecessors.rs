@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::admin::AdminSettings;
 use crate::admin::message::{HeldMessage, LONGEST, Request, Response};
-use crate::store::StoreSettings;
+use crate::store::{LEAVING, StoreSettings};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 
@@ -29,13 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(1);
 const TRIES: u32 = 86_400;
 
-/// What the names of their sockets begin with.
-const PREFIX: &str = "leaving-";
-
 /// The socket of a process that leaves.
 pub(super) fn socket_of(state: &StoreSettings, process: u32) -> AdminSettings {
     AdminSettings {
-        socket: state.directory.join(format!("{PREFIX}{process}")),
+        socket: state.directory.join(format!("{LEAVING}{process}")),
         group: None,
     }
 }
@@ -117,7 +114,7 @@ impl Predecessors {
     fn sockets(&self) -> Vec<PathBuf> {
         let is_one = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(PREFIX)
+            name.starts_with(LEAVING)
         };
         let entries = std::fs::read_dir(&self.directory);
         let entries = entries.into_iter().flatten().flatten();

@@ -29,6 +29,13 @@ pub(in crate::store) const KEYS_BEFORE: &str = "keys.before";
 /// What the name of a journal begins with.
 pub(in crate::store) const CHANGES: &str = "changes.";
 
+/// What the names of the sockets begin with of processes that leave; then comes the process.
+pub const LEAVING: &str = "leaving-";
+/// What the names of published lists begin with; then comes their source.
+pub const LIST: &str = "list-";
+/// The published list that is being written.
+pub const NEW_LIST: &str = "new-list";
+
 /// Behind the name of a file that makes no sense.
 pub(in crate::store) const DAMAGED: &str = ".damaged-";
 /// Behind the name of a file of a state that is not ours.
@@ -55,12 +62,15 @@ pub struct FoundFile {
     pub file: StateFile,
 }
 
-/// Whether Gatepost itself uses this name in a state directory, now or while a file waits or is put aside.
+/// Whether Gatepost itself uses this name in a state directory, now or while a file waits or is put aside. The history has names
+/// of its own.
 pub fn is_own_name(name: &str) -> bool {
     let base = name.split(TEMPORARY).next().unwrap_or_default();
     let base = base.split('.').next().unwrap_or_default();
     let journals = [CHANGES, FIRST_JOURNAL].map(|name| name.trim_end_matches('.'));
-    [KNOWN, DEBTS, KEYS, TICKETS, FIRST_SNAPSHOT].contains(&base) || journals.contains(&base)
+    [KNOWN, DEBTS, KEYS, TICKETS, FIRST_SNAPSHOT, NEW_LIST].contains(&base)
+        || journals.contains(&base)
+        || [LEAVING, LIST].iter().any(|begin| name.starts_with(begin))
 }
 
 /// What a file is for.

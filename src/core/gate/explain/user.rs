@@ -16,7 +16,7 @@ use crate::gate::request::device::{DeviceTicket, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::place::Located;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::suspicion::{NewPlace, Suspicion, SuspicionCause};
+use crate::gate::request::suspicion::{FarLogins, NewPlace, Suspicion, SuspicionCause};
 use crate::gate::request::user_rule::UserRule;
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Known;
@@ -149,7 +149,10 @@ impl Gate {
         Some(Suspicion {
             since: moment(since),
             cause,
-            far_logins: self.rules.load().stolen.far_logins,
+            far_logins: match cause.may_hold() {
+                true => self.rules.load().stolen.far_logins,
+                false => FarLogins::Tell,
+            },
             places,
         })
     }

@@ -5,7 +5,8 @@
 /// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
 /// the last of them waits 4 s.
 pub(super) const MOST_FORGIVEN: usize = 8;
-/// One turn of so many, and one at least, is for each of the two last classes.
+/// Each of the two last classes holds at most one turn of so many, rounded up. None is kept for it: who is before it, which buckets
+/// and the count of accepted turns bound, may have all.
 pub(super) const TURNS_PER_LOW_CLASS: usize = 4;
 
 /// Which attempts go first.

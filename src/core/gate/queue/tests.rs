@@ -241,6 +241,28 @@ fn however_many_come_where_somebody_has_logged_in_a_stranger_has_a_turn() {
 }
 
 #[test]
+fn probes_between_those_who_leave_turns_take_no_strangers_turn() {
+    let queue = queue(1);
+    for number in [1, 3] {
+        queue.enter(network(number), QueueClass::Neighbour, number, START);
+    }
+    queue.enter(network(9), QueueClass::Ordinary, 9, START);
+    queue.enter(network(2), QueueClass::Probe, 2, START);
+    let mut turn = turn_of(&queue, 2);
+    for waiter in [1, 4, 9, 5, 3] {
+        queue.free(turn);
+        turn = turn_of(&queue, waiter);
+        // After each turn of another one the next probe.
+        if waiter == 1 || waiter == 9 {
+            let probe = if waiter == 1 { 4 } else { 5 };
+            queue.enter(network(2), QueueClass::Probe, probe, START);
+        }
+    }
+    queue.free(turn);
+    nothing_is_kept(&queue);
+}
+
+#[test]
 fn where_somebody_has_logged_in_a_network_holds_half_of_the_turns() {
     let queue = queue(4);
     for number in [2, 3] {

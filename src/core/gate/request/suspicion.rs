@@ -86,6 +86,12 @@ impl SuspicionCause {
         Self::Networks,
         Self::Guesses,
     ];
+
+    /// Whether logins may be held for it. Guesses need no password: who makes them in the network of a hotel must not shut
+    /// its guests out, so they are told and no more.
+    pub const fn may_hold(self) -> bool {
+        !matches!(self, Self::Guesses)
+    }
 }
 
 impl fmt::Display for SuspicionCause {

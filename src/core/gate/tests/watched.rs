@@ -233,6 +233,57 @@ fn ones_own_typing_errors_and_a_crowd_where_somebody_has_logged_in_are_no_guesse
     assert_eq!(far_login(&mut crowd, 1), None);
 }
 
+/// Somebody without any password guesses at invented names in a hotel, and then Anna comes there.
+fn hotel(settings: GateSettings) -> World {
+    let mut world = world_of(settings);
+    for n in 0..6 {
+        world.guess(&far(0), &format!("invented{n}"), "Zwiebelkuchen");
+    }
+    assert_eq!(far_login(&mut world, 0), Some(SuspicionCause::Guesses));
+    world
+}
+
+fn anna_is_held(world: &World) -> Option<FarLogins> {
+    let told = world.gate.explain_user(&user("anna"), nowhere, world.now);
+    told.suspicion.map(|suspicion| suspicion.far_logins)
+}
+
+#[test]
+fn who_guesses_in_a_hotel_shuts_no_guest_out() {
+    let mut world = hotel(holding());
+    assert_eq!(anna_is_held(&world), Some(FarLogins::Tell));
+    let snapshots = world.gate.snapshots(world.now).unwrap();
+    let (gate, _) = Gate::restore(holding(), keys(), &snapshots, world.now);
+    for gate in [None, Some(gate)] {
+        world.gate = gate.unwrap_or(world.gate);
+        for n in [0, 1, 2] {
+            assert!(
+                matches!(world.login(&far(n), "anna"), Fate::Asked(_)),
+                "{n}"
+            );
+        }
+    }
+    world.pass(DAY * 7 + HOUR);
+    assert_eq!(anna_is_held(&world), None, "over");
+}
+
+#[test]
+fn a_thief_who_was_told_of_for_guesses_is_held_for_too_many_places() {
+    let mut world = hotel(holding());
+    for n in 1..14 {
+        let cause = far_login(&mut world, n);
+        assert_eq!(cause, (n == 13).then_some(SuspicionCause::Networks), "{n}");
+    }
+    assert_eq!(anna_is_held(&world), Some(FarLogins::Hold));
+    for n in [0, 5, 99] {
+        assert_eq!(world.login(&far(n), "anna"), HELD, "{n}");
+    }
+    let journal = [journal::file(&world.changes)];
+    let (gate, _) = Gate::restore(holding(), keys(), &journal, world.now);
+    world.gate = gate;
+    assert_eq!(world.login(&far(99), "anna"), HELD);
+}
+
 #[test]
 fn a_held_user_is_let_in_at_home_near_it_and_with_a_known_device_and_nowhere_else() {
     let mut world = world_of(holding());

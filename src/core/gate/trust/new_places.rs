@@ -4,7 +4,8 @@
 //! device that is known from home; one autonomous system does not make it near. A user's places within a day are counted:
 //! by networks, by autonomous systems and by countries. A system counts once however many networks it has, for a phone
 //! moves within its carrier. Too many places, or one in a network that is guessing at other users, begin a suspicion. It
-//! ends when the operator says so, or after a week where nothing is held.
+//! ends when the operator says so, or after a week where nothing is held. For guesses nothing ever is, since they need no
+//! password; too many places are told and held after them as ever.
 //!
 //! Bounded: a user keeps 24 places, and all users together no more than the capacity. Where there are too many, users who
 //! are not suspected go first, and of them those whose last new place is longest ago. Only right passwords add, so nobody
@@ -101,11 +102,12 @@ impl NewPlaces {
         let Some(held) = book.users.get_mut(&user) else {
             return (changes, None);
         };
-        if held.suspected.is_some() {
+        if held.may_be_held() {
             return (changes, None);
         }
         let counted = held.too_many(limits, seconds(now));
-        let guessing = is_guessing.then_some(SuspicionCause::Guesses);
+        let is_first = held.suspected.is_none();
+        let guessing = (is_guessing && is_first).then_some(SuspicionCause::Guesses);
         let cause = counted.or(guessing);
         if let Some(cause) = cause {
             let since = seconds(now);
@@ -121,7 +123,7 @@ impl NewPlaces {
     /// was right at home, and is none of those that were right elsewhere.
     #[inline]
     pub(in crate::gate) fn holds(&self, case: &Case, is_own_device: impl FnOnce() -> bool) -> bool {
-        if self.suspected.load(Ordering::Relaxed) == 0 || !self.is_suspected(case.user) {
+        if self.suspected.load(Ordering::Relaxed) == 0 || !self.may_be_held(case.user) {
             return false;
         }
         if self.stands(case, is_own_device()) == LoginPlace::Known {
@@ -145,12 +147,10 @@ impl NewPlaces {
         }
     }
 
-    /// Whether this user's password seems to be stolen.
-    pub(in crate::gate) fn is_suspected(&self, user: UserId) -> bool {
+    /// Whether this user's password seems to be stolen, for a cause that may hold logins.
+    fn may_be_held(&self, user: UserId) -> bool {
         let book = self.read();
-        book.users
-            .get(&user)
-            .is_some_and(|held| held.suspected.is_some())
+        book.users.get(&user).is_some_and(UserPlaces::may_be_held)
     }
 
     /// Forgets all of a user; what that changed. Nothing if the user was not suspected and had no new place.
@@ -166,7 +166,7 @@ impl NewPlaces {
         let mut book = self.write();
         let now = seconds(now);
         book.retain(|held| {
-            if far_logins == FarLogins::Tell {
+            if far_logins == FarLogins::Tell || !held.may_be_held() {
                 let is_over = |since: u32| now.saturating_sub(since) >= SUSPECTED;
                 held.suspected = held.suspected.filter(|(_, since)| !is_over(*since));
             }

@@ -78,11 +78,16 @@ impl Visitors {
     /// Another machine is at these addresses.
     pub fn expect(&self, found: impl IntoIterator<Item = IpAddr>) {
         let mut addresses = lock(&self.addresses);
-        for address in found {
+        for address in found.into_iter().map(|address| address.to_canonical()) {
+            // One that is there already needs no room.
+            if addresses.contains(&address) {
+                continue;
+            }
+            // limit: cluster-visitors
             if addresses.len() >= ADDRESSES {
                 addresses.pop_first();
             }
-            addresses.insert(address.to_canonical());
+            addresses.insert(address);
         }
     }
 
@@ -230,5 +235,19 @@ mod tests {
         let visitors = Visitors::default();
         visitors.expect((0..1000).map(stranger));
         assert_eq!(visitors.addresses.lock().unwrap().len(), ADDRESSES);
+    }
+
+    #[test]
+    fn a_machine_that_is_expected_already_takes_no_other_ones_place() {
+        let visitors = Visitors::default();
+        visitors.expect((0..64).map(stranger));
+        let all = visitors.addresses.lock().unwrap().clone();
+        assert_eq!(all.len(), ADDRESSES);
+        visitors.expect((0..64).map(stranger));
+        let IpAddr::V4(last) = stranger(63) else {
+            panic!("another family");
+        };
+        visitors.expect([IpAddr::V6(last.to_ipv6_mapped())]);
+        assert_eq!(*visitors.addresses.lock().unwrap(), all);
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::is_secret;
 use crate::config::Config;
+use crate::config::read::is_malformed;
 
 /// Everything that is said of a file, in every form.
 fn said(text: &str) -> String {
@@ -64,6 +65,8 @@ fn the_user_and_the_password_of_a_url_are_hidden_in_every_line() {
         "[cluster]\nmachines = ['a', 'b']\nstore = \"redis://S3CRETPW9X@h\"",
         "[crowdsec]\nurl = \"http://u:S3CRETPW@h\"",
         "[crowdsec]\nurl = \"http://h?key=S3CRETPW9X\"",
+        "[crowdsec]\nurl = \"http://u:S3CRETPW9X]h:8080\"",
+        "[crowdsec]\nurl = \"http://[::1]S3CRETPW9X:8080\"",
         "users = 7 # http://u:S3CRETPW@h",
         "[http]\nlisten = \"http://u:S3CRETPW@h\"",
         "upstream.addresses = [\"smtp://S3CRET:PW9X@h\", 'u:PW9X@h']",
@@ -136,6 +139,66 @@ fn of_the_keys_that_there_are_only_those_with_secrets_are_hidden() {
     assert_eq!(hidden, ["secret", "nonce", "command", "webhook"]);
 }
 
+/// A config with a secret in every place that may have one.
+const WHOLE: &str = r#"hostname = "mx.example.org"
+dry-run = true
+[[tls.certificate]]
+chain = "chain.pem"
+key = "key.pem"
+[upstream]
+addresses = ["127.0.0.1:10465"]
+[auth-policy]
+listen = "127.0.0.1:4001"
+secret = "Q7S3CRETQ7-of-thirty-two-letters"
+nonce = 'Q7S3CRETQ7ofLetters'
+[cluster]
+machines = ["mx.example.org", "mx2.example.org"]
+store = "redis://:Q7S3CRETQ7@10.0.0.1:6379"
+[crowdsec]
+url = "http://gate:Q7S3CRETQ7@127.0.0.1:8080"
+[notices]
+webhook = "https://hooks.example.org/Q7S3CRETQ7"
+command = [
+    "/usr/bin/tell",
+    "Q7S3CRETQ7"]
+[timeouts]
+login = "2m"
+"#;
+
+/// Every place of one sign that is no secret's, and of no sign before any: where it is, and how long.
+fn places() -> Vec<(usize, usize)> {
+    let secrets = || WHOLE.match_indices("Q7S3CRETQ7").map(|(at, _)| at);
+    let replaced = (0..WHOLE.len()).filter(|at| !secrets().any(|one| (one..one + 10).contains(at)));
+    let inserted =
+        (0..WHOLE.len()).filter(|at| !secrets().any(|one| (one + 1..one + 10).contains(at)));
+    replaced
+        .map(|at| (at, 1))
+        .chain(inserted.map(|at| (at, 0)))
+        .collect()
+}
+
+#[test]
+fn a_stray_sign_in_a_key_shows_no_secret() {
+    for line in [
+        "[auth-policy]\nnon\"ce = \"S3CRETPW9X\"",
+        "[auth-policy]\nsec[ret = \"S3CRETPW9X\"",
+        "[auth-policy]\nsec ret = \"S3CRETPW9X\"",
+        "[notices]\nweb\u{feff}hook = \"https://h/S3CRETPW9X\"",
+        "[notices\nweb\u{feff}hook \"https://h/S3CRETPW9X\"",
+        "dry-run = truexcommand = [\"S3CRETPW9X\"]",
+        "store = \"redis://:\nS3CRETPW9X@h\"",
+        "pass-phrase = \"S3CRETPW9X\"\npass-phrase = \"S3CRETPW9X\"",
+    ] {
+        hides(line);
+    }
+    assert!(!is_malformed(WHOLE));
+    let said = hides("[auth-policy]\nnon\"ce = \"S3CRETPW9X\"");
+    assert!(said.contains("2 | non\"ce = …"), "{said}");
+    let said = hides("[upstream\naddresses = ['S3CRET'");
+    assert!(said.contains("1 | [upstream\n"), "{said}");
+    assert!(said.contains("2 | addresses = …\n"), "{said}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -156,5 +219,16 @@ proptest! {
         lines.extend(after);
         let said = said(&lines.join("\n"));
         prop_assert!(!said.contains("S3CRET"), "{}\n{said}", lines.join("\n"));
+    }
+
+    /// A sign too many, too few or another one, anywhere but in a secret.
+    #[test]
+    fn no_damaged_config_shows_a_secret(
+        (at, width) in prop::sample::select(places()),
+        sign in "|[\"'\\[\\]{}=:.#,@/\\\\ \n\u{feff}-]|\\PC",
+    ) {
+        let text = format!("{}{sign}{}", &WHOLE[..at], &WHOLE[at + width..]);
+        let said = said(&text);
+        prop_assert!(!said.contains("S3CRET"), "{text}\n{said}");
     }
 }

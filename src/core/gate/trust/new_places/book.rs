@@ -46,6 +46,11 @@ impl UserPlaces {
         self.places.iter().any(|held| held.place.region == region)
     }
 
+    /// Whether a suspicion has begun for a cause that may hold logins.
+    pub(super) fn may_be_held(&self) -> bool {
+        self.suspected.is_some_and(|(cause, _)| cause.may_hold())
+    }
+
     pub(super) fn suspect(&mut self, cause: SuspicionCause, since: u32) {
         self.suspected = Some((cause, since));
         self.vouched = [None; VOUCHED];
@@ -116,6 +121,7 @@ impl PlaceBook {
         self.make_room(capacity);
     }
 
+    /// A suspicion of before: of several the last one, and of one second the one that may hold.
     pub(super) fn suspect(
         &mut self,
         user: UserId,
@@ -123,7 +129,15 @@ impl PlaceBook {
         since: u32,
         capacity: usize,
     ) {
-        self.of(user).suspect(cause, since);
+        let held = self.of(user);
+        let rank = |cause: SuspicionCause, since: u32| (since, cause.may_hold());
+        let new = rank(cause, since);
+        if held
+            .suspected
+            .is_none_or(|(cause, since)| rank(cause, since) <= new)
+        {
+            held.suspect(cause, since);
+        }
         self.make_room(capacity);
     }
 

@@ -22,6 +22,11 @@ fn second() -> u32 {
     seconds(NOW)
 }
 
+fn is_suspected(places: &NewPlaces, n: u64) -> bool {
+    let held = places.of(person(n));
+    held.is_some_and(|held| held.suspected.is_some())
+}
+
 #[test]
 fn a_user_keeps_24_places_and_the_oldest_goes() {
     let places = NewPlaces::new(1000);
@@ -42,7 +47,7 @@ fn the_capacity_is_never_exceeded_and_who_is_suspected_stays_longest() {
         places.restore_place(person(u64::from(n)), place(n, second() + n));
         assert!(places.users().len() * 2 <= 1000);
     }
-    assert!(places.is_suspected(person(1)));
+    assert!(is_suspected(&places, 1));
     assert!(places.of(person(4999)).is_some() && places.of(person(2)).is_none());
     assert_eq!(places.suspected(), 1);
 }
@@ -57,11 +62,37 @@ fn places_are_new_for_a_day_and_a_suspicion_lasts_a_week_unless_logins_are_held(
     places.sweep(FarLogins::Hold, day(1));
     assert!(places.of(person(1)).is_none() && places.of(person(2)).is_some());
     places.sweep(FarLogins::Hold, day(99));
-    assert!(places.is_suspected(person(2)));
-    places.sweep(FarLogins::Tell, day(7) - std::time::Duration::from_secs(1));
-    assert!(places.is_suspected(person(2)));
+    assert!(is_suspected(&places, 2));
+    let just_before = day(7) - std::time::Duration::from_secs(1);
+    places.sweep(FarLogins::Tell, just_before);
+    assert!(is_suspected(&places, 2));
     places.sweep(FarLogins::Tell, day(7));
     assert!(places.of(person(2)).is_none() && places.suspected() == 0);
+    // For guesses nothing is held, so they are over in any case.
+    places.restore_suspicion(person(3), SuspicionCause::Guesses, second());
+    places.sweep(FarLogins::Hold, just_before);
+    assert!(is_suspected(&places, 3));
+    places.sweep(FarLogins::Hold, day(7));
+    assert!(places.of(person(3)).is_none() && places.suspected() == 0);
+}
+
+#[test]
+fn of_several_suspicions_the_last_stays_and_of_one_second_the_one_that_may_hold() {
+    use SuspicionCause::{Guesses, Networks};
+    for (records, stays) in [
+        ([(Guesses, 1), (Networks, 2)], Networks),
+        ([(Networks, 2), (Guesses, 1)], Networks),
+        ([(Networks, 1), (Guesses, 1)], Networks),
+        ([(Guesses, 1), (Networks, 1)], Networks),
+        ([(Networks, 1), (Guesses, 2)], Guesses),
+    ] {
+        let places = NewPlaces::new(1000);
+        for (cause, since) in records {
+            places.restore_suspicion(person(1), cause, since);
+        }
+        let held = places.of(person(1)).unwrap();
+        assert_eq!(held.suspected.map(|(cause, _)| cause), Some(stays));
+    }
 }
 
 #[test]
