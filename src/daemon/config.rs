@@ -23,9 +23,9 @@ mod lender;
 mod limits;
 mod listeners;
 mod machine;
+pub mod mail_servers;
 mod mesh;
 mod names;
-pub mod neighbours;
 pub mod network_list;
 mod networks;
 mod notices;
@@ -53,7 +53,7 @@ pub use self::finding::{ConfigFaults, Finding};
 use self::claims::Claims;
 use self::finding::Findings;
 use self::machine::Machine;
-use self::neighbours::Neighbours;
+use self::mail_servers::MailServers;
 use self::source::Source;
 use crate::auth_policy::AuthPolicySettings;
 use crate::cluster::ClusterSettings;
@@ -143,18 +143,18 @@ impl Config {
     pub fn review(
         path: &Path,
         now: Moment,
-        neighbours: &Neighbours,
+        servers: &MailServers,
     ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::load_and(path, now, |file, config, findings| {
             chain::play_the_client(file, config, folder(path), now, findings);
             inspect::groups(file, findings);
             places::read_databases(file, config, findings);
-            dovecot::warn(&config.gate.names, neighbours, findings);
+            dovecot::warn(&config.gate.names, servers, findings);
             postfix::compare(
                 &config.upstream,
                 config.processes,
                 &Machine::read(),
-                neighbours,
+                servers,
                 findings,
             );
         })

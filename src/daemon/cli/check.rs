@@ -17,7 +17,7 @@ use super::exit;
 use super::paint::Paint;
 use crate::clock::Clock;
 use crate::config::guesses::GuessBound;
-use crate::config::neighbours::Neighbours;
+use crate::config::mail_servers::MailServers;
 use crate::config::{Config, ConfigFaults, Finding};
 
 /// Check a config file and the files that it names, without starting anything
@@ -39,7 +39,7 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     let paint = Paint::for_stream(&io::stderr());
     let path = args.config.clone();
     let Some(checked) = within(PATIENCE, move || {
-        Config::review(&path, Clock::wall(), &Neighbours::default())
+        Config::review(&path, Clock::wall(), &MailServers::default())
     }) else {
         let seconds = PATIENCE.as_secs();
         return exit::fail(&format!(

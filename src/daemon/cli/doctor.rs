@@ -15,7 +15,7 @@ use super::postfix_files::PostfixFiles;
 use crate::admin::client::{AdminClient, AdminFault};
 use crate::admin::message::{Request, Response, StatusMessage};
 use crate::clock::Clock;
-use crate::config::neighbours::Neighbours;
+use crate::config::mail_servers::MailServers;
 use crate::config::{Config, Finding};
 
 use diagnosis::{Condition, Diagnosis};
@@ -44,7 +44,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "FILE", default_value = super::CONFIG)]
     config: PathBuf,
     #[command(flatten)]
-    neighbours: Neighbours,
+    servers: MailServers,
     /// fail2ban's configuration directory, if not its default one
     #[arg(long, value_name = "DIR")]
     fail2ban_config: Option<PathBuf>,
@@ -61,7 +61,7 @@ impl DoctorArgs {
     pub(super) fn of(config: &Path) -> Self {
         Self {
             config: config.to_owned(),
-            neighbours: Neighbours::default(),
+            servers: MailServers::default(),
             fail2ban_config: None,
             mail_log: None,
             json: false,
@@ -111,7 +111,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 }
 
 async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
-    let checked = Config::review(&args.config, Clock::wall(), &args.neighbours);
+    let checked = Config::review(&args.config, Clock::wall(), &args.servers);
     let (config, remarks) = match checked {
         Ok((config, remarks)) => (config, remarks),
         Err(faults) => return faults.faults().iter().map(of_fault).collect(),
@@ -128,14 +128,14 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     let around = MailMachine {
         running,
         silence,
-        postfix: PostfixFiles::read(&args.neighbours),
+        postfix: PostfixFiles::read(&args.servers),
         config,
     };
     found.extend(bypass::look(&around));
     found.extend(backend::look(&around).await);
     found.extend(certificate::look(&around.config));
-    found.extend(dovecot::look(&args.neighbours));
-    found.extend(auth_policy::look(&around.config, &args.neighbours));
+    found.extend(dovecot::look(&args.servers));
+    found.extend(auth_policy::look(&around.config, &args.servers));
     found.extend(crowdsec::look(&around));
     found.push(fail2ban::look(args.fail2ban_config.as_deref()));
     found.extend(machine::look(&around));

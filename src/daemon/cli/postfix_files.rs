@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::config::neighbours::Neighbours;
+use crate::config::mail_servers::MailServers;
 use crate::net::upstream::UpstreamAddress;
 
 /// What Postfix's own files say.
@@ -34,10 +34,10 @@ pub(super) struct MasterEntry {
 
 impl PostfixFiles {
     /// None: there is no Postfix, or its files cannot be read.
-    pub(super) fn read(neighbours: &Neighbours) -> Option<Self> {
-        let entries = neighbours.postconf(&["-M"])?;
-        let options = neighbours.postconf(&["-Px"])?;
-        let settings = neighbours.postconf(&["-x"])?;
+    pub(super) fn read(servers: &MailServers) -> Option<Self> {
+        let entries = servers.postconf(&["-M"])?;
+        let options = servers.postconf(&["-Px"])?;
+        let settings = servers.postconf(&["-x"])?;
         Some(Self::parse(&entries, &options, &settings))
     }
 

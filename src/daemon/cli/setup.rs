@@ -13,7 +13,7 @@ use super::postfix_files::PostfixFiles;
 use super::{doctor, exit};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::neighbours::Neighbours;
+use crate::config::mail_servers::MailServers;
 
 use change::{Backup, FileChange};
 use plan::SetupPlan;
@@ -37,7 +37,7 @@ pub struct SetupArgs {
     #[arg(long, value_name = "FILE", default_value = super::CONFIG)]
     config: PathBuf,
     #[command(flatten)]
-    neighbours: Neighbours,
+    servers: MailServers,
     /// Show the difference, keep the files as they are now in a backup, and change them
     #[arg(long)]
     apply: bool,
@@ -65,15 +65,10 @@ pub fn run(args: &SetupArgs) -> ExitCode {
 
 fn plan(args: &SetupArgs) -> Result<SetupPlan, Fault> {
     let (config, _) = Config::rules(&args.config)?;
-    let files = PostfixFiles::read(&args.neighbours).ok_or(
+    let files = PostfixFiles::read(&args.servers).ok_or(
         "postconf does not tell Postfix's settings: is Postfix installed, and is this root?",
     )?;
-    Ok(SetupPlan::new(
-        &args.config,
-        &config,
-        &files,
-        &args.neighbours,
-    ))
+    Ok(SetupPlan::new(&args.config, &config, &files, &args.servers))
 }
 
 fn print(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
@@ -91,7 +86,7 @@ fn apply(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     let plan = plan(args)?;
     would_start(args, &plan)
         .map_err(|why| format!("nothing was changed, for Gatepost would not start:\n{why}"))?;
-    let changes = plan.changes(&args.neighbours)?;
+    let changes = plan.changes(&args.servers)?;
     for change in &changes {
         write!(out, "{}", change.difference()?)?;
     }
@@ -106,7 +101,7 @@ fn apply(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         )?;
     }
     plan.remarks(out)?;
-    if args.neighbours.is_elsewhere() {
+    if args.servers.is_elsewhere() {
         writeln!(
             out,
             "nothing was restarted, for these are not the files of the running programs"
@@ -133,7 +128,7 @@ fn undo(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     for path in restored {
         writeln!(out, "{} is as it was", path.display())?;
     }
-    if !args.neighbours.is_elsewhere() {
+    if !args.servers.is_elsewhere() {
         // Gatepost first: Postfix gets its ports back.
         let commands = [
             "systemctl disable --now gatepost.socket gatepost.service; systemctl daemon-reload",

@@ -7,13 +7,13 @@
 //! 2.4 has auth_default_domain, and filters in its variables.
 
 use super::finding::{Findings, Remark};
+use super::mail_servers::MailServers;
 use super::names;
-use super::neighbours::Neighbours;
 use gatepost_core::gate::request::names::{Domain, NameSettings};
 
 /// Warns where the Dovecot of this machine folds names otherwise than `own`.
-pub(super) fn warn(own: &NameSettings, neighbours: &Neighbours, findings: &mut Findings) {
-    if let Some(said) = neighbours.doveconf(&["-n"]) {
+pub(super) fn warn(own: &NameSettings, servers: &MailServers, findings: &mut Findings) {
+    if let Some(said) = servers.doveconf(&["-n"]) {
         compare(&said, own, findings);
     }
 }

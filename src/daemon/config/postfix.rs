@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
-use super::neighbours::Neighbours;
+use super::mail_servers::MailServers;
 use crate::net::upstream::{Announce, UpstreamAddress, UpstreamSettings};
 use gatepost_core::gate::request::settings::ProcessSettings;
 
@@ -23,7 +23,7 @@ pub(super) fn compare(
     upstream: &UpstreamSettings,
     processes: ProcessSettings,
     machine: &Machine,
-    neighbours: &Neighbours,
+    servers: &MailServers,
     findings: &mut Findings,
 ) {
     let ours: Vec<&UpstreamAddress> = upstream
@@ -43,14 +43,13 @@ pub(super) fn compare(
         "service_throttle_time",
         PEERNAME_LOOKUP,
     ];
-    let (Some(entries), Some(settings)) =
-        (neighbours.postconf(&["-M"]), neighbours.postconf(&settings))
+    let (Some(entries), Some(settings)) = (servers.postconf(&["-M"]), servers.postconf(&settings))
     else {
         return;
     };
     let postfix = PostfixSettings::read(&settings);
     if matches!(upstream.announce, Announce::ProxyV1 | Announce::ProxyV2) {
-        let options = neighbours.postconf(&["-P"]).unwrap_or_default();
+        let options = servers.postconf(&["-P"]).unwrap_or_default();
         let looks_up = |address: &&&UpstreamAddress| postfix.looks_up(&entries, &options, address);
         if let Some(address) = ours.iter().find(looks_up) {
             warn_of_lookups(address, findings);

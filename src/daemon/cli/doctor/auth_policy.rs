@@ -5,18 +5,18 @@
 use super::diagnosis::Diagnosis;
 use crate::cli::dovecot_policy;
 use crate::config::Config;
-use crate::config::neighbours::Neighbours;
+use crate::config::mail_servers::MailServers;
 
 const TOPIC: &str = "auth-policy";
 const CURE: &str = "`gatepost setup --apply` writes what Dovecot needs, and restarts it";
 
 /// Nothing where the config has no such door.
-pub(super) fn look(config: &Config, neighbours: &Neighbours) -> Vec<Diagnosis> {
+pub(super) fn look(config: &Config, servers: &MailServers) -> Vec<Diagnosis> {
     let Some(policy) = &config.auth_policy else {
         return Vec::new();
     };
-    let block = block(neighbours);
-    let setting = |name: &str| setting(neighbours, block.as_deref(), name);
+    let block = block(servers);
+    let setting = |name: &str| setting(servers, block.as_deref(), name);
     if setting("auth_policy_server_url").is_none() {
         return vec![Diagnosis::note(
             TOPIC,
@@ -62,17 +62,17 @@ pub(super) fn look(config: &Config, neighbours: &Neighbours) -> Vec<Diagnosis> {
 }
 
 /// 2.4 tells its settings as one block, and each alone as if it had never been set.
-fn block(neighbours: &Neighbours) -> Option<String> {
-    let block = neighbours.doveconf(&["-P", "auth_policy"]);
+fn block(servers: &MailServers) -> Option<String> {
+    let block = servers.doveconf(&["-P", "auth_policy"]);
     block.filter(|text| text.starts_with("auth_policy {"))
 }
 
 /// A setting as doveconf tells it. None: it does not.
-fn setting(neighbours: &Neighbours, block: Option<&str>, name: &str) -> Option<String> {
+fn setting(servers: &MailServers, block: Option<&str>, name: &str) -> Option<String> {
     match block {
         Some(block) => Some(dovecot_policy::in_block(block, name).unwrap_or_default()),
         None => {
-            let said = neighbours.doveconf(&["-P", "-h", name])?;
+            let said = servers.doveconf(&["-P", "-h", name])?;
             Some(said.trim().to_owned())
         }
     }

@@ -8,20 +8,20 @@ use std::path::Path;
 
 use super::diagnosis::Diagnosis;
 use crate::admin::client;
-use crate::config::neighbours::Neighbours;
+use crate::config::mail_servers::MailServers;
 
 const TOPIC: &str = "dovecot";
 
-pub(super) fn look(neighbours: &Neighbours) -> Vec<Diagnosis> {
+pub(super) fn look(servers: &MailServers) -> Vec<Diagnosis> {
     let setting = |name: &str| {
-        let said = neighbours.doveconf(&["-h", name])?;
+        let said = servers.doveconf(&["-h", name])?;
         Some(said.lines().next_back()?.trim().to_owned())
     };
     let Some(delay) = setting("auth_failure_delay") else {
         let message = "doveconf does not tell its settings";
         return vec![Diagnosis::note(TOPIC, message)];
     };
-    let written = neighbours.dovecot_file();
+    let written = servers.dovecot_file();
     let mut found = vec![failure_delay(&delay, &written)];
     let mode = setting("service/anvil/unix_listener/anvil-auth-penalty/mode");
     match mode.as_deref().map(|mode| mode.trim_start_matches('0').is_empty()) {

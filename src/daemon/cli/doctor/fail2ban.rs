@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::diagnosis::Diagnosis;
-use crate::config::neighbours::output_of;
+use crate::config::mail_servers::output_of;
 
 const TOPIC: &str = "fail2ban";
 

@@ -12,7 +12,7 @@ use super::diagnosis::Diagnosis;
 use super::unit::{self, SERVICE};
 use super::{MailMachine, RunningGatepost, sockets};
 use crate::config::Config;
-use crate::config::neighbours::output_of;
+use crate::config::mail_servers::output_of;
 use crate::net::listener::open_files;
 
 pub(super) fn look(around: &MailMachine) -> Vec<Diagnosis> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnosis::Diagnosis;
 use crate::cli::logs::{self, machine};
-use crate::config::neighbours::output_of;
+use crate::config::mail_servers::output_of;
 use gatepost_core::logs::collector::LogCollector;
 
 const TOPIC: &str = "mail log";

@@ -2,7 +2,7 @@
 //!
 //! Not here: what must stand there (`machine`). systemctl(1), systemd.unit(5) for drop-ins.
 
-use crate::config::neighbours::output_of;
+use crate::config::mail_servers::output_of;
 
 /// The service, as package and README name it.
 pub(super) const SERVICE: &str = "gatepost";

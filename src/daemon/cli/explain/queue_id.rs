@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::logs;
-use crate::config::neighbours::output_of;
+use crate::config::mail_servers::output_of;
 use gatepost_core::logs::{Parsed, postfix};
 
 /// Where syslog puts the mail log, the latest first: Debian, then Red Hat.

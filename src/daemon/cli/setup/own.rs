@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::postfix_files::PostfixFiles;
 use crate::config::Config;
-use crate::config::neighbours::{Neighbours, output_of};
+use crate::config::mail_servers::{MailServers, output_of};
 
 const UNNAMED: &str = "\nhostname = \"\"\n";
 const NO_SECOND_LISTENER: &str =
@@ -45,7 +45,7 @@ impl OwnChanges {
         path: &Path,
         config: &Config,
         files: &PostfixFiles,
-        neighbours: &Neighbours,
+        servers: &MailServers,
     ) -> Self {
         let listeners = config.listeners.iter();
         let mut own = Self {
@@ -55,7 +55,7 @@ impl OwnChanges {
             socket: None,
         };
         own.complete(path, files);
-        if !neighbours.is_elsewhere() {
+        if !servers.is_elsewhere() {
             own.socket = own.missing_ports(config.auth_policy.as_ref().map(|door| door.listen));
         }
         own

@@ -16,7 +16,7 @@ use super::scratch::Scratch;
 use crate::cli::dovecot_policy::{self, DovecotVersion};
 use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;
-use crate::config::neighbours::{self, Neighbours};
+use crate::config::mail_servers::{self, MailServers};
 use crate::net::tls::CertificateFiles;
 use crate::net::upstream::UpstreamAddress;
 
@@ -55,9 +55,9 @@ impl SetupPlan {
         path: &Path,
         config: &Config,
         files: &PostfixFiles,
-        neighbours: &Neighbours,
+        servers: &MailServers,
     ) -> Self {
-        let gatepost = OwnChanges::new(path, config, files, neighbours);
+        let gatepost = OwnChanges::new(path, config, files, servers);
         let listens =
             |entry: &&MasterEntry| entry.port().is_some_and(|port| gatepost.listens_at(port));
         let replaced: Vec<&MasterEntry> = files.entries.iter().filter(listens).collect();
@@ -76,19 +76,19 @@ impl SetupPlan {
         remarks.extend(left);
         postconf.extend(off);
         postconf.push(settings(files));
-        let dovecot = neighbours.dovecot_file();
+        let dovecot = servers.dovecot_file();
         let folder = dovecot.parent().and_then(Path::parent);
         let secrets = folder
             .unwrap_or(Path::new(""))
             .join("gatepost-policy.conf.ext");
         let mut dovecot_text = DOVECOT.to_owned();
         if let Some(policy) = &config.auth_policy {
-            let version = neighbours::output_of("dovecot", &["--version"]).unwrap_or_default();
+            let version = mail_servers::output_of("dovecot", &["--version"]).unwrap_or_default();
             let version = DovecotVersion::of(&version);
             dovecot_text += &dovecot_policy::settings(policy, version, &secrets);
         }
         let policy = config.auth_policy.as_ref();
-        let certificate = match neighbours.is_elsewhere() {
+        let certificate = match servers.is_elsewhere() {
             true => None,
             false => certificate::find(config, &gatepost.hostname, files, old),
         };
@@ -189,8 +189,8 @@ impl SetupPlan {
     }
 
     /// The files as they are, and as they would be: postconf works on a copy.
-    pub(super) fn changes(&self, neighbours: &Neighbours) -> Result<Vec<FileChange>, Fault> {
-        let folder = match &neighbours.postfix {
+    pub(super) fn changes(&self, servers: &MailServers) -> Result<Vec<FileChange>, Fault> {
+        let folder = match &servers.postfix {
             Some(folder) => folder.clone(),
             None => PathBuf::from("/etc/postfix"),
         };

@@ -1,4 +1,4 @@
-//! neighbours - the Postfix and the Dovecot of this machine, asked by their own programs
+//! mail_servers - the Postfix and the Dovecot of this machine, asked by their own programs
 //!
 //! postconf(1) and doveconf(1), with a deadline and a limit, for a person: `check`, `doctor` and `setup`. One that is not there, fails
 //! or does not answer in time says nothing; no start depends on it.
@@ -17,7 +17,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// Where their settings are, if not where their programs look by themselves.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Neighbours {
+pub struct MailServers {
     /// Postfix's configuration directory, if not its default one
     #[arg(long = "postfix-config", value_name = "DIR")]
     pub postfix: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Neighbours {
     pub dovecot: Option<PathBuf>,
 }
 
-impl Neighbours {
+impl MailServers {
     /// Whether other files are meant than those of the programs that run.
     pub const fn is_elsewhere(&self) -> bool {
         self.postfix.is_some() || self.dovecot.is_some()
