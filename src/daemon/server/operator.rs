@@ -79,39 +79,6 @@ impl Operator {
         self.answer_by(request, None).await
     }
 
-    /// Answers one question, and tells the log that `by` has asked, if it changed something. What does something is done
-    /// to its end, also when nobody waits for the answer any more.
-    pub async fn answer_by(&self, request: Request, by: Option<&str>) -> Response {
-        if !acts::is_act(&request) {
-            return self.done(request, by).await;
-        }
-        let (operator, by) = (self.clone(), by.map(str::to_owned));
-        let doing = tokio::spawn(async move { operator.done(request, by.as_deref()).await });
-        doing.await.unwrap_or_else(|ended| Response::Refused {
-            message: ended.to_string(),
-        })
-    }
-
-    async fn done(&self, request: Request, by: Option<&str>) -> Response {
-        let now = self.context.services.judging.clock.now();
-        let mut changes = Vec::new();
-        let is_change = acts::is_change(&request);
-        let answered = match self.may_answer(&request) {
-            true => self.decide(request, now, &mut changes).await,
-            false => Err("this process was stopped: another one serves, and answers".to_owned()),
-        };
-        let kept = match changes.is_empty() && !is_change {
-            true => Ok(()),
-            false => self.disk_has(changes).await,
-        };
-        let response = match answered {
-            Ok(response) => present::kept(response, kept),
-            Err(message) => Response::Refused { message },
-        };
-        self.tell(&response, by, now);
-        response
-    }
-
     pub(in crate::server) fn limits(&self) -> &LimitCounters {
         &self.context.services.judging.counters.limits
     }

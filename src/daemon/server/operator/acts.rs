@@ -1,4 +1,4 @@
-//! acts - what an operator changed: whether the disk has it, and what the log and the history are told
+//! acts - what an operator does: to its end, whether the disk has it, and what the log and the history are told
 //!
 //! Not here: what is answered (`operator`).
 
@@ -6,7 +6,7 @@ use std::fmt;
 
 use tokio::net::UnixStream;
 
-use super::Operator;
+use super::{Operator, present};
 use crate::admin::message::{Request, Response};
 use crate::judging::WriteOutcome;
 use crate::report::events;
@@ -66,6 +66,39 @@ impl Operator {
             self.caller = Caller::User(peer.uid());
         }
         self
+    }
+
+    /// Answers one question, and tells the log that `by` has asked, if it changed something. What does something is done
+    /// to its end, also when nobody waits for the answer any more.
+    pub async fn answer_by(&self, request: Request, by: Option<&str>) -> Response {
+        if !is_act(&request) {
+            return self.carry_out(request, by).await;
+        }
+        let (operator, by) = (self.clone(), by.map(str::to_owned));
+        let doing = tokio::spawn(async move { operator.carry_out(request, by.as_deref()).await });
+        doing.await.unwrap_or_else(|ended| Response::Refused {
+            message: ended.to_string(),
+        })
+    }
+
+    async fn carry_out(&self, request: Request, by: Option<&str>) -> Response {
+        let now = self.context.services.judging.clock.now();
+        let mut changes = Vec::new();
+        let is_change = is_change(&request);
+        let answered = match self.may_answer(&request) {
+            true => self.decide(request, now, &mut changes).await,
+            false => Err("this process was stopped: another one serves, and answers".to_owned()),
+        };
+        let kept = match changes.is_empty() && !is_change {
+            true => Ok(()),
+            false => self.disk_has(changes).await,
+        };
+        let response = match answered {
+            Ok(response) => present::kept(response, kept),
+            Err(message) => Response::Refused { message },
+        };
+        self.tell(&response, by, now);
+        response
     }
 
     /// Has the journal keep what a command changed, and says whether the disk has it. A command that finds everything as it wants
