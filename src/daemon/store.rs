@@ -15,7 +15,7 @@
 //! | `snapshot`, `journal.N` | what the first format left; read, and replaced by the next save |
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
-//! | `FILE.found-N` | a file of another state that came into the directory while we ran |
+//! | `FILE.found-N` | a file of another state that came into the directory while we ran; what came together has one N |
 //!
 //! Nothing that is found in the directory stops the start, but for a file that we may not read, which may be sound; and a directory that is removed or replaced while
 //! we run is made and locked anew. Where it is another user's, root acts in it as that user (`crate::owner`).
@@ -41,6 +41,7 @@ mod foreign;
 mod former_names;
 mod health;
 mod journal;
+mod note;
 mod random;
 mod replace;
 mod saving;
@@ -62,6 +63,9 @@ pub const LONGEST_FILE: u64 = 1 << 30;
 
 /// Journals that wait for a snapshot. While a disk takes records and no snapshot, the last one goes on.
 const MOST_ELDERS: usize = 16;
+
+/// How often one save is tried while files of another state come.
+const MOST_SAVES: usize = 4;
 
 /// Where the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +109,10 @@ pub struct Store {
     tickets: TicketFile,
     /// What earlier processes left, until a snapshot holds it.
     elders: Vec<Elder>,
-    /// Whether the directory is new to us, and what was kept elsewhere not in it yet.
-    moved: bool,
-    /// What was in a directory that is new to us, under the names of our files, and has other names now.
+    /// Where the directory, or files in it, are new to us, and what is ours is not in it yet: the first journal since. A snapshot that
+    /// covers those before it has all.
+    moved: Option<u64>,
+    /// What had the names of our files and is not ours, under the names that it has now.
     aside: Vec<PathBuf>,
 }
 
@@ -151,7 +156,7 @@ impl Store {
             key_file,
             tickets,
             elders: found.elders,
-            moved: false,
+            moved: None,
             aside: Vec::new(),
         };
         Ok((store, left))
@@ -219,21 +224,21 @@ impl Store {
     /// Whether the next snapshot should not wait: there is none, the directory is another, or what earlier
     /// processes left is in several files.
     pub fn is_behind(&self) -> bool {
-        self.moved || !self.elders.is_empty() || !self.directory.has(find::KNOWN)
+        self.moved.is_some() || !self.elders.is_empty() || !self.directory.has(find::KNOWN)
     }
 
     /// Whether the directory is new to us, and no snapshot in it is ours yet.
     pub fn has_moved(&self) -> bool {
-        self.moved
+        self.moved.is_some()
     }
 
-    /// Sees whether the directory was removed, replaced or emptied, and then goes on in what has its name now, made and
+    /// Sees whether the directory was removed, replaced, emptied or written into, and then goes on in what has its name now, made and
     /// locked. What was kept in the old one is in none until the next snapshot, so that should not wait. A file of a state
     /// that is not ours, an earlier one or another's, is not overwritten: it gets another name.
     ///
     /// # Errors
     ///
-    /// As [`Store::open`]. Then nothing is kept until it succeeds.
+    /// As [`Store::open`]. Then nothing is kept until it succeeds; what has got another name by then is told all the same.
     pub fn stay_in_place(&mut self) -> Result<DirectoryPlace, StoreFault> {
         let is_in_place = self.directory.is_in_place();
         let has_files = self.key_file.is_in_place(&self.directory)
@@ -242,16 +247,24 @@ impl Store {
         if is_in_place && has_files {
             return Ok(DirectoryPlace::Same);
         }
-        if !is_in_place {
-            self.directory = Arc::new(Directory::open(self.directory.path())?);
+        let directory = match is_in_place {
+            true => Arc::clone(&self.directory),
+            false => Arc::new(Directory::open(self.directory.path())?),
+        };
+        let last = find::last_journal(&directory)?;
+        if is_in_place {
+            // What is ours in it goes with the next snapshot. Unsynced it is no worse than before.
+            let _ = self.journal.sync(&directory);
+            self.elders.extend(self.journal.end());
+        } else {
+            self.elders.clear();
         }
-        self.journal
-            .move_behind(find::last_journal(&self.directory)?);
-        self.aside.extend(foreign::set_aside(&self.directory)?);
+        self.directory = directory;
+        self.journal.move_behind(last);
         self.key_file.moved();
         self.tickets.moved();
-        self.elders.clear();
-        self.moved = true;
+        self.moved = Some(self.journal.number());
+        foreign::set_aside(&self.directory, &mut self.aside)?;
         Ok(DirectoryPlace::New)
     }
 
@@ -290,13 +303,36 @@ impl Store {
         self.journal.sync(&self.directory)
     }
 
-    /// Saves the gate, all in one: for a start and a stop, when nobody waits for the journal.
+    /// Saves the gate, all in one: for a start and a stop, when nobody waits for the journal. Nothing may look at the directory after it, so it
+    /// looks itself whether files of another state came meanwhile, and then saves again.
     ///
     /// # Errors
     ///
     /// When the file system refuses; the earlier snapshots and all journals then stay.
     pub fn save(&mut self, gate: &Gate, now: Moment) -> Result<(), StoreFault> {
-        let saved = self.begin_save()?.write(gate, now)?;
+        self.save_by(|saving| saving.write(gate, now))
+    }
+
+    fn save_by(
+        &mut self,
+        mut write: impl FnMut(Saving) -> Result<Saved, StoreFault>,
+    ) -> Result<(), StoreFault> {
+        for _ in 1..MOST_SAVES {
+            match self.save_once(&mut write) {
+                Err(StoreFault::Foreign(_)) => {}
+                Err(fault) => return Err(fault),
+                Ok(()) if self.stay_in_place()? == DirectoryPlace::Same => return Ok(()),
+                Ok(()) => {}
+            }
+        }
+        self.save_once(write)
+    }
+
+    fn save_once(
+        &mut self,
+        write: impl FnOnce(Saving) -> Result<Saved, StoreFault>,
+    ) -> Result<(), StoreFault> {
+        let saved = write(self.begin_save()?)?;
         self.finish_save(saved);
         Ok(())
     }
@@ -328,10 +364,12 @@ impl Store {
             // It went to a directory that is no longer ours.
             return;
         }
-        self.moved = false;
+        // One that began before the move has not written the keys.
+        self.moved = self.moved.filter(|first| saved.covers < *first);
         self.elders.retain(|elder| {
             let covered = elder.number < saved.covers;
-            if covered {
+            // Another state's stays, to be set aside.
+            if covered && !self.directory.is_foreign(&elder.name) {
                 let _ = match &elder.rename_to {
                     Some(to) => self.directory.rename(&elder.name, to),
                     None => self.directory.remove(&elder.name),

@@ -156,24 +156,22 @@ impl Persister {
     /// Goes on in a new directory where ours was removed or replaced, and brings the state there; tries again
     /// soon where the disk has refused something.
     async fn stay_in_place(&mut self) {
-        let moved = self.disk.run(|store| {
-            store.stay_in_place()?;
-            Ok((store.has_moved(), store.take_aside()))
+        let look = |store: &mut Store| {
+            let stayed = store.stay_in_place();
+            Ok((stayed.map(|_| store.has_moved()), store.take_aside()))
+        };
+        let (stayed, aside) = self.disk.run(look).await.unwrap_or((Ok(false), Vec::new()));
+        let moved = stayed.unwrap_or_else(|fault| {
+            self.disk.refused(&fault, &fault.cause().into());
+            false
         });
-        let (moved, aside) = moved.await.unwrap_or_default();
         if moved && !std::mem::replace(&mut self.moved, moved) {
             warn!(
                 "the state directory, or files in it, were removed or replaced: the state goes on in what has its name now"
             );
             self.for_lists(Lists::keep_again);
         }
-        for path in aside {
-            error!(
-                path = %path.display(),
-                "a file of another state was in the state directory, and is kept under this name: to go on with that state, stop \
-                 gatepost, remove `known`, `debts`, `keys` and `changes.N`, take `.found-N` off the names of all such files, and start it"
-            );
-        }
+        aside.iter().for_each(|path| told::set_aside(path));
         self.moved = moved;
         if !moved && self.disk.health.not_kept().is_none() {
             self.unkept = 0;
@@ -238,6 +236,8 @@ impl Persister {
                 };
                 let _ = self.disk.run(finish).await;
             }
+            // It is set aside within a second, and told, and then the next snapshot follows.
+            Ok(Err(StoreFault::Foreign(_))) => {}
             Ok(Err(fault)) => {
                 self.disk.refused(&fault, &fault.cause().into());
             }
@@ -258,6 +258,11 @@ impl Persister {
             .disk
             .run(move |store| store.save(services.judging.gate(), services.judging.clock.now()))
             .await;
+        let aside = self.disk.run(|store| Ok(store.take_aside())).await;
+        aside
+            .iter()
+            .flatten()
+            .for_each(|path| told::set_aside(path));
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::StoreFault;
+use super::note::{FileNote, FileStamp, OctetSum, SummedFile};
 use super::random::random;
 use crate::files;
 use crate::owner::{self, Owner};
@@ -27,19 +28,20 @@ use crate::owner::{self, Owner};
 /// Behind the name of a file that is not whole yet; then comes what nobody can foresee.
 pub(in crate::store) const TEMPORARY: &str = ".new-";
 
+/// Octets that are read at once to be summed.
+const PIECE: usize = 1 << 16;
+
 /// A state directory, ours as long as this lives.
 #[derive(Debug)]
 pub(in crate::store) struct Directory {
     path: PathBuf,
     handle: OwnedFd,
     owner: Owner,
-    identity: Inode,
-    /// The files that were read or made here, by their names.
-    ours: Mutex<HashMap<String, Inode>>,
+    /// Device and number: the same directory, whatever its name.
+    identity: (u64, u64),
+    /// The files that were found at the start, read or made here, by their names.
+    ours: Mutex<HashMap<String, FileNote>>,
 }
-
-/// Device and number: the same file, whatever its name.
-type Inode = (u64, u64);
 
 impl Directory {
     /// Opens and locks the directory, making it for its owner alone where it is missing.
@@ -104,22 +106,88 @@ impl Directory {
             if (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
     }
 
-    /// Whether something has this name that was neither read here nor made.
+    /// Whether something has this name that is not what was read or written here under it.
     pub(in crate::store) fn is_foreign(&self, name: &str) -> bool {
-        let ours = self.lock();
-        let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
-        stat.is_ok_and(|stat| ours.get(name) != Some(&(stat.st_dev, stat.st_ino)))
+        self.is_foreign_to(&mut self.lock(), name)
     }
 
-    /// Notes that the file of this name is ours.
-    fn note(&self, name: &str, file: &File) {
-        if let Ok(stat) = fstat(file) {
-            self.lock()
-                .insert(name.to_owned(), (stat.st_dev, stat.st_ino));
+    fn is_foreign_to(&self, ours: &mut HashMap<String, FileNote>, name: &str) -> bool {
+        let Ok(stat) = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) else {
+            return false;
+        };
+        let stamp = FileStamp::of(&stat);
+        let Some(note) = ours.get_mut(name) else {
+            return true;
+        };
+        if note.stamp == stamp {
+            return false;
+        }
+        let sum = note
+            .sum
+            .as_ref()
+            .filter(|_| note.stamp.length == stamp.length);
+        let is_same = sum.is_some_and(|ours| self.sum(name).is_ok_and(|sum| ours.is_same(&sum)));
+        if is_same {
+            note.stamp = stamp;
+        }
+        !is_same
+    }
+
+    /// The sum over the octets of a file.
+    fn sum(&self, name: &str) -> io::Result<OctetSum> {
+        self.owner.act(|| {
+            let mut file = self.open_file(name)?;
+            let (mut sum, mut piece) = (OctetSum::new(), vec![0; PIECE]);
+            loop {
+                match file.read(&mut piece)? {
+                    0 => return Ok(sum),
+                    length => sum.add(piece.get(..length).unwrap_or_default()),
+                }
+            }
+        })
+    }
+
+    /// The names under which files of ours were last.
+    pub(in crate::store) fn own_names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Takes what has this name for ours: nobody else wrote here before us, and it need not be read.
+    pub(in crate::store) fn own(&self, name: &str) {
+        if let Ok(stat) = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            self.note(name, FileStamp::of(&stat), None);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Inode>> {
+    /// Notes that octets were appended to a file of ours, whose sum they have joined. Where it has become longer than by them,
+    /// somebody else has written into it.
+    pub(in crate::store) fn own_appended(&self, name: &str, file: &File, octets: &[u8]) {
+        let mut ours = self.lock();
+        let (Ok(stat), Some(note)) = (fstat(file), ours.get_mut(name)) else {
+            return;
+        };
+        let stamp = FileStamp::of(&stat);
+        let expected = note.stamp.length.saturating_add(octets.len() as u64);
+        if stamp.length == expected {
+            note.stamp = stamp;
+            if let Some(sum) = &mut note.sum {
+                sum.add(octets);
+            }
+        }
+    }
+
+    /// Notes what has become of a file of ours that did not take what was appended.
+    pub(in crate::store) fn own_as_it_is(&self, name: &str, file: &File) {
+        if let Ok(stat) = fstat(file) {
+            self.note(name, FileStamp::of(&stat), None);
+        }
+    }
+
+    fn note(&self, name: &str, stamp: FileStamp, sum: Option<OctetSum>) {
+        self.lock().insert(name.to_owned(), FileNote { stamp, sum });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, FileNote>> {
         self.ours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -132,16 +200,23 @@ impl Directory {
     /// Reads a regular file of at most `longest` octets.
     pub(in crate::store) fn read(&self, name: &str, longest: u64) -> io::Result<Vec<u8>> {
         self.owner.act(|| {
-            let flags = files::READING | OFlags::NOFOLLOW;
-            let file = match openat(&self.handle, name, flags, Mode::empty()) {
-                Err(Errno::LOOP) => return Err(not_a_file("a symbolic link")),
-                Err(Errno::NXIO) => return Err(not_a_file("a socket or a device")),
-                opened => opened?,
-            };
-            let file = files::regular(file)?;
-            self.note(name, &file);
-            files::read_all(file, longest)
+            let file = self.open_file(name)?;
+            // Looked at before it is read: what is written into it meanwhile is not ours.
+            let stamp = FileStamp::of(&fstat(&file)?);
+            let octets = files::read_all(file, longest)?;
+            self.note(name, stamp, Some(OctetSum::of(&octets)));
+            Ok(octets)
         })
+    }
+
+    /// Opens a regular file for reading.
+    fn open_file(&self, name: &str) -> io::Result<File> {
+        let flags = files::READING | OFlags::NOFOLLOW;
+        match openat(&self.handle, name, flags, Mode::empty()) {
+            Err(Errno::LOOP) => Err(not_a_file("a symbolic link")),
+            Err(Errno::NXIO) => Err(not_a_file("a socket or a device")),
+            opened => files::regular(opened?),
+        }
     }
 
     /// Makes a file (mode 0600) that was not there before.
@@ -155,7 +230,9 @@ impl Directory {
         let file = made
             .map(File::from)
             .map_err(StoreFault::io("making", &self.path.join(name)))?;
-        self.note(name, &file);
+        if let Ok(stat) = fstat(&file) {
+            self.note(name, FileStamp::of(&stat), Some(OctetSum::new()));
+        }
         Ok(file)
     }
 
@@ -170,18 +247,51 @@ impl Directory {
 
     /// Puts what is called `from` in the place of `to`, whatever either is.
     pub(in crate::store) fn rename(&self, from: &str, to: &str) -> Result<(), StoreFault> {
-        // Held until both agree: a snapshot is replaced beside those who look whether it is ours.
-        let mut ours = self.lock();
+        self.rename_among(&mut self.lock(), from, to)
+    }
+
+    fn rename_among(
+        &self,
+        ours: &mut HashMap<String, FileNote>,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StoreFault> {
         let renamed = self
             .owner
             .act(|| Ok(renameat(&self.handle, from, &self.handle, to)?));
         if renamed.is_ok() {
             match ours.remove(from) {
-                Some(file) => ours.insert(to.to_owned(), file),
+                Some(note) => ours.insert(to.to_owned(), note),
                 None => ours.remove(to),
             };
         }
         renamed.map_err(StoreFault::io("renaming", &self.path.join(from)))
+    }
+
+    /// Puts a file that was written under the name `from` in the place of a file of ours, or where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFault::Foreign`] where a file of another state stands there.
+    pub(in crate::store) fn put(
+        &self,
+        written: SummedFile,
+        from: &str,
+        to: &str,
+    ) -> Result<(), StoreFault> {
+        // Held until name and note agree: a snapshot is replaced beside those who look whether it is ours.
+        let mut ours = self.lock();
+        if self.is_foreign_to(&mut ours, to) {
+            return Err(StoreFault::Foreign(self.path.join(to)));
+        }
+        self.rename_among(&mut ours, from, to)?;
+        let SummedFile { file, sum } = written;
+        if let Ok(stat) = fstat(file) {
+            let stamp = FileStamp::of(&stat);
+            let sum = Some(sum);
+            ours.insert(to.to_owned(), FileNote { stamp, sum });
+        }
+        Ok(())
     }
 
     /// Gives a file a second name.

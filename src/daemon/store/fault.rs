@@ -11,6 +11,9 @@ pub enum StoreFault {
     /// Another process holds the directory.
     #[error("{0} is in use by another gatepost: one process a state directory")]
     Locked(PathBuf),
+    /// A file of another state has come where one of ours was to be written.
+    #[error("{0} is of another state, which came there meanwhile")]
+    Foreign(PathBuf),
     /// The file system refused.
     #[error("{doing} {path}: {source}{}", cure(.source))]
     Io {
@@ -42,7 +45,7 @@ impl StoreFault {
     /// What stands in the way, without what was being done.
     pub fn cause(&self) -> String {
         match self {
-            Self::Locked(_) => self.to_string(),
+            Self::Locked(_) | Self::Foreign(_) => self.to_string(),
             Self::Io { source, .. } => source.to_string(),
         }
     }

@@ -135,6 +135,9 @@ pub(in crate::store) fn find(
         found: FoundState::default(),
     };
     for name in directory.names()? {
+        if is_of_a_state(&name) {
+            directory.own(&name);
+        }
         search.take(&name)?;
     }
     Ok(search.found)
@@ -330,13 +333,25 @@ pub(in crate::store) fn is_of_a_state(name: &str) -> bool {
     }
 }
 
-/// The first free `NAME.damaged-N`, or what else it is kept as. When a hundred are there, the last one is overwritten: the
-/// disk has an end.
+/// The first free `NAME.damaged-N`, or what else it is kept as.
 pub(in crate::store) fn free_name(directory: &Directory, name: &str, kept_as: &str) -> String {
+    let number = free_number(directory, &[name], kept_as);
+    format!("{name}{kept_as}{number}")
+}
+
+/// The first number under which none of these names is kept. When a hundred are there, the last one is overwritten: the
+/// disk has an end.
+pub(in crate::store) fn free_number(
+    directory: &Directory,
+    names: &[impl AsRef<str>],
+    kept_as: &str,
+) -> u32 {
     const MOST: u32 = 100;
-    let candidate = |n: u32| format!("{name}{kept_as}{n}");
-    let free = (1..MOST).map(candidate).find(|to| !directory.has(to));
-    free.unwrap_or_else(|| candidate(MOST))
+    let is_free = |number: &u32| {
+        let to = |name: &str| format!("{name}{kept_as}{number}");
+        names.iter().all(|name| !directory.has(&to(name.as_ref())))
+    };
+    (1..MOST).find(is_free).unwrap_or(MOST)
 }
 
 fn elder(number: u64, name: &str, rename_to: Option<String>) -> Elder {

@@ -70,12 +70,16 @@ impl Journal {
         if self.length == 0 {
             octets.splice(..0, JOURNAL_LINE.bytes());
         }
-        append_whole(file, self.length, &octets).map_err(StoreFault::io(
-            "appending to",
-            &directory.path().join(name(self.number)),
-        ))?;
-        self.length += octets.len() as u64;
-        Ok(())
+        let name = name(self.number);
+        let appended = append_whole(file, self.length, &octets);
+        match &appended {
+            Ok(()) => {
+                directory.own_appended(&name, file, &octets);
+                self.length += octets.len() as u64;
+            }
+            Err(_) => directory.own_as_it_is(&name, file),
+        }
+        appended.map_err(StoreFault::io("appending to", &directory.path().join(name)))
     }
 
     /// Brings what was appended to the disk.
@@ -93,9 +97,14 @@ impl Journal {
         directory: &Directory,
     ) -> Result<Option<Elder>, StoreFault> {
         self.sync(directory)?;
+        Ok(self.end())
+    }
+
+    /// Ends the file, and goes on in the next one.
+    pub(in crate::store) fn end(&mut self) -> Option<Elder> {
         if self.length == 0 {
             // None yet, or one that the disk has taken nothing into: the next record goes there.
-            return Ok(None);
+            return None;
         }
         self.file = None;
         let elder = Elder {
@@ -105,7 +114,7 @@ impl Journal {
         };
         self.number = self.number.saturating_add(1);
         self.length = 0;
-        Ok(Some(elder))
+        Some(elder)
     }
 
     /// Whether what is appended to still has its name: it was neither removed nor replaced.
@@ -114,7 +123,7 @@ impl Journal {
         file.is_none_or(|file| directory.leads_to(&name(self.number), file))
     }
 
-    /// Goes on in another directory, behind all journals that it holds.
+    /// Goes on behind all journals that a directory holds.
     pub(in crate::store) fn move_behind(&mut self, last: u64) {
         *self = Self::after(last.max(self.number));
     }
@@ -150,6 +159,10 @@ fn append_whole(file: &mut impl Tail, length: u64, octets: &[u8]) -> io::Result<
 
 #[cfg(test)]
 mod tests {
+    use gatepost_core::gate::request::change::{BanEnd, BanEnding, Fact, Subject};
+    use gatepost_core::gate::request::client::ClientKey;
+    use gatepost_core::moment::Moment;
+
     use super::*;
 
     /// A disk that is full after so many octets.
@@ -179,6 +192,27 @@ mod tests {
             self.octets.truncate(length as usize);
             Ok(())
         }
+    }
+
+    #[test]
+    fn half_a_record_that_cannot_be_cut_off_makes_the_file_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        let mut file = directory.create("changes.1", OFlags::APPEND).unwrap();
+        file.write_all(b"half").unwrap();
+        // Opened for reading, it takes nothing and cannot be cut.
+        let mut journal = Journal {
+            number: 1,
+            file: File::open(folder.path().join("changes.1")).ok(),
+            length: 0,
+        };
+        assert!(directory.is_foreign("changes.1"));
+        let subject = Subject::Client(ClientKey::V4(1));
+        let why = BanEnding::Lifted;
+        let lifted = Fact::BanEnded(BanEnd { subject, why });
+        let changes = [Change::here(Moment::from_seconds(1), lifted)];
+        assert!(journal.append(&directory, &changes).is_err());
+        assert!(!directory.is_foreign("changes.1"));
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl KeyFile {
         !self.kept || directory.has(find::KEYS)
     }
 
-    /// The directory is another one: what it has for keys are not these.
+    /// The directory is another one, or what it had for keys has another name now.
     pub(in crate::store) fn moved(&mut self) {
         self.kept = false;
     }

@@ -1,5 +1,6 @@
 //! tests - the state directory: what is found, kept, replaced and never lost
 
+mod put_back;
 mod replaced;
 
 use std::fs;
@@ -400,17 +401,19 @@ fn no_change_is_lost_with_a_snapshot_that_failed() {
 
 #[test]
 fn no_snapshot_is_written_before_the_key_of_its_names() {
+    use std::os::unix::fs::{PermissionsExt, chown};
     let folder = tempfile::tempdir().unwrap();
+    if rustix::process::geteuid().is_root() {
+        // Root then acts as this user, who may not do everything.
+        chown(folder.path(), Some(12_345), Some(12_346)).unwrap();
+    }
     let (mut store, left) = open(folder.path());
     let gate = Gate::new(settings(), keys(&left), NOW);
-    // A key cannot be written where a folder stands in the way.
-    let obstacle = folder.path().join("keys");
-    fs::remove_file(&obstacle).unwrap();
-    fs::create_dir(&obstacle).unwrap();
-    store.key_file.moved();
-    assert!(store.save(&gate, NOW).is_err());
-    assert!(!folder.path().join("known").exists());
-    fs::remove_dir(&obstacle).unwrap();
+    let may = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+    fs::remove_file(folder.path().join("keys")).unwrap();
+    may(0o500);
+    assert!(store.begin_save().is_err());
+    may(0o700);
     store.save(&gate, NOW).unwrap();
     drop(store);
     assert_eq!(open(folder.path()).1.keys.users, left.keys.users);
@@ -437,12 +440,11 @@ fn the_keys_of_tickets_are_kept_with_a_snapshot_for_their_owner_alone() {
     store.save(&gate, NOW).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().ino(), written);
     store.set_ticket_keys(vec![8; 112].into());
-    // They stand in nobody's way.
+    // They stand in nobody's way, and nothing stands in theirs.
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     store.save(&gate, NOW).unwrap();
-    fs::remove_dir(&path).unwrap();
-    store.save(&gate, NOW).unwrap();
+    assert!(folder.path().join("tickets.found-1").is_dir());
     drop(store);
     assert_eq!(open(folder.path()).0.ticket_keys(), [8; 112]);
 }

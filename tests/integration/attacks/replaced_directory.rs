@@ -1,10 +1,11 @@
 //! replaced_directory - the state directory is removed, or another put in its place, while Gatepost runs
 //!
-//! An administrator cleans up, or puts a backup back. The promise: what is said to be kept is kept where it is
+//! An administrator cleans up, or puts a backup back, in the place of the files or into them. The promise: what is said to be kept is kept where it is
 //! looked for at the next start, nothing from before is lost, and no second Gatepost gets the same directory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::proxy::{Proxy, Setup, gatepost};
@@ -101,6 +102,116 @@ fn a_state_that_comes_into_the_directory_keeps_its_files_and_is_named() {
             fs::read(state.join("keys.found-1")).is_ok_and(|found| found == keys)
         });
         assert!(state.join("known.found-1").exists());
+    });
+}
+
+/// A state in which eve is known and one address is banned, left by a gatepost that has ended.
+fn backup(impostor: &Impostor) -> Proxy {
+    let setup = Setup::new(&impostor.address().to_string());
+    setup.learn_yesterdays(&[("eve", "203.0.113.5".parse().unwrap())]);
+    let mut other = setup.start();
+    ban(&other, "198.51.100.7");
+    other.terminate();
+    other.ends_well();
+    other
+}
+
+#[track_caller]
+fn known(proxy: &Proxy, user: &str, is_known: bool) {
+    let names = proxy.setup.write("names.txt", &format!("{user}\n"));
+    let users = proxy
+        .setup
+        .command(&["users", &names.display().to_string()]);
+    let is_unknown = users.text.contains("not known");
+    assert_eq!(is_unknown, !is_known, "{}", users.text);
+}
+
+/// Puts a backup into the directory of a running gatepost, the way that `put` does, and restarts that. Then follows what the log says.
+fn put_back_while_it_runs(put: impl Fn(&Path, &Path)) {
+    let impostor = Impostor::start(Conduct::Honest);
+    let other = backup(&impostor);
+    let from = other.setup.folder().join("state");
+    let setup = Setup::new(&impostor.address().to_string());
+    setup.learn_yesterdays(&[("ivan", "203.0.113.6".parse().unwrap())]);
+    let mut proxy = setup.start();
+    let state = proxy.setup.folder().join("state");
+    ban(&proxy, "198.51.100.1");
+    put(&from, &state);
+    let names = ["known", "debts", "keys"];
+    let found = |name: &str| state.join(format!("{name}.found-1"));
+    wait::until("the backup has other names", || {
+        names.iter().all(|name| found(name).exists())
+    });
+    for name in names {
+        assert_eq!(
+            fs::read(found(name)).unwrap(),
+            fs::read(from.join(name)).unwrap()
+        );
+        let told = proxy.log().find("the new name", |event| {
+            event.field("path") == found(name).display().to_string()
+        });
+        assert_eq!(told.level(), "ERROR");
+    }
+    proxy.restart();
+    banned(&proxy, &["198.51.100.1"]);
+    known(&proxy, "ivan", true);
+    known(&proxy, "eve", false);
+    proxy.terminate();
+    proxy.ends_well();
+    let files = fs::read_dir(&state).unwrap();
+    let files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+    let named = |path: &&PathBuf| path.to_str().is_some_and(|path| path.ends_with(".found-1"));
+    for path in files.iter().filter(named) {
+        fs::rename(path, path.with_extension("")).unwrap();
+    }
+    proxy.start_again();
+    banned(&proxy, &["198.51.100.7"]);
+    known(&proxy, "eve", true);
+    known(&proxy, "ivan", false);
+}
+
+#[test]
+fn a_backup_that_is_copied_into_the_files_of_a_running_gatepost_overwrites_none_and_neither_is_lost()
+ {
+    put_back_while_it_runs(|from, state| {
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(from.join(".")).arg(state);
+        assert_eq!(program::run(&mut copy), "");
+    });
+}
+
+#[test]
+fn a_backup_that_is_unpacked_over_the_files_of_a_running_gatepost_overwrites_none_and_neither_is_lost()
+ {
+    put_back_while_it_runs(|from, state| {
+        let packed = state.with_file_name("backup.tar");
+        for (option, at) in [("-c", from), ("-x", state)] {
+            let mut tar = Command::new("tar");
+            tar.arg(option).arg("-f").arg(&packed).arg("-C").arg(at);
+            tar.args((option == "-c").then_some("."));
+            assert_eq!(program::run(&mut tar), "");
+        }
+    });
+}
+
+#[test]
+fn what_was_set_aside_is_told_also_where_another_file_cannot_be() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = Setup::new(&impostor.address().to_string()).start();
+    let state = proxy.setup.folder().join("state");
+    ban(&proxy, "198.51.100.1");
+    // With more behind it, its name would be longer than a name may be.
+    let long = state.join(format!("changes.{}9", "0".repeat(245)));
+    fs::write(&long, "").unwrap();
+    fs::write(state.join("changes.0"), "").unwrap();
+    fs::write(state.join("keys"), "of another state").unwrap();
+    let aside = state.join("changes.0.found-1").display().to_string();
+    proxy
+        .log()
+        .find("the new name", |event| event.field("path") == aside);
+    fs::remove_file(long).unwrap();
+    wait::until("the keys are there again", || {
+        state.join("keys.found-1").exists() && state.join("keys").exists()
     });
 }
 

@@ -2,6 +2,10 @@
 //!
 //! Not here: what a line has in it (`report::events`), the rows of the history (`history`).
 
+use std::path::Path;
+
+use tracing::error;
+
 use crate::judging::Judging;
 use crate::report::events;
 use crate::report::record::{BanRecord, OutageRecord, RecordedEvent};
@@ -9,6 +13,16 @@ use gatepost_core::gate::request::change::{Change, Fact};
 
 /// Why logins do not work while a backend fails, as the history says it.
 const REJECTS: &str = "users who had logged in before were rejected one after the other";
+
+/// Tells where a file of another state is now. One that was the same as ours has kept its name, so nothing but journals is to be removed.
+pub(super) fn set_aside(path: &Path) {
+    error!(
+        path = %path.display(),
+        "a file of another state was in the state directory, and is kept under this name: to go on with that state, stop \
+         gatepost, remove the files `changes.N`, take `.found-N` off the names of all files that have the same ending, over those that \
+         are there, and start it"
+    );
+}
 
 /// Tells log and history what an operator wants to know.
 pub(super) fn log(judging: &Judging, changes: &[Change]) {
