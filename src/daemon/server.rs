@@ -192,7 +192,7 @@ impl Server {
             lists: built::lists(&config, &services),
             cluster,
             crowdsec,
-            predecessors: Predecessors::of(&config.store),
+            predecessors: Predecessors::of(&config.store, &services),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
@@ -259,6 +259,8 @@ impl Server {
         let history = keeping::start(self.historian);
         let places = self.config.load().places.clone();
         places::take_over(&self.context.services.judging, &places).await;
+        // Before anybody logs in: what an earlier process still has counts.
+        self.context.predecessors.count().await;
         let tasks = background(&self.context, self.outbox, self.bans);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
@@ -317,6 +319,7 @@ fn background(
     let drain = || context.drain.clone();
     tasks.spawn(summarise(services(), drain()));
     tasks.spawn(sample_sessions(services(), drain()));
+    tasks.spawn(context.predecessors.clone().follow(drain()));
     tasks.spawn(probe::probe(services(), drain()));
     tasks.spawn(passwords::keep(context.clone()));
     tasks.spawn(certificates::watch_in_use(context.clone()));

@@ -54,6 +54,8 @@ pub struct ProcessCounts {
     pub exchanges: usize,
     /// Sessions that have logged in.
     pub logged_in: usize,
+    /// Sessions that had logged in before a restart, at processes of ours that were stopped.
+    pub elsewhere: usize,
     /// Who waits for one.
     pub waiting: usize,
 }
@@ -75,6 +77,7 @@ impl<W> ProcessQueue<W> {
                 settings,
                 next: 0,
                 logged_in: 0,
+                elsewhere: 0,
                 pace: Pace::new(),
                 familiar: Pool::default(),
                 stranger: Pool::default(),
@@ -117,6 +120,12 @@ impl<W> ProcessQueue<W> {
         self.lock().logged_in(process);
     }
 
+    /// So many are held by sessions of which only this number is known: those that began before a restart.
+    /// [`ProcessQueue::advance`] gives out what is more now.
+    pub fn elsewhere(&self, sessions: usize) {
+        self.lock().elsewhere = sessions;
+    }
+
     /// A login was answered after so long: accepted, or put off by Postfix. Wrong passwords say nothing, for they
     /// are delayed on purpose, and strangers' logins may be. [`ProcessQueue::advance`] gives out what is more now.
     pub fn answered(&self, line: ProcessLine, took: Duration) {
@@ -137,6 +146,7 @@ impl<W> ProcessQueue<W> {
             logins: lines.familiar.held + lines.stranger.held,
             exchanges: lines.exchange.held + lines.stranger_exchange.held,
             logged_in: lines.logged_in,
+            elsewhere: lines.elsewhere,
             waiting: lines.lines.values().map(|line| line.waiting.len()).sum(),
         }
     }
@@ -153,6 +163,7 @@ struct ProcessLines<W> {
     /// Rises with every waiter and every line that joins an order: a ticket's number, and a place.
     next: u64,
     logged_in: usize,
+    elsewhere: usize,
     pace: Pace,
     familiar: Pool,
     stranger: Pool,
@@ -238,7 +249,7 @@ impl<W> ProcessLines<W> {
             &self.stranger_exchange,
         ];
         let before_login: usize = pools.iter().map(|pool| pool.held).sum();
-        let out = before_login + self.logged_in;
+        let out = before_login + self.logged_in + self.elsewhere;
         self.pool(kind).held < self.most_of(kind) && out < self.most()
     }
 

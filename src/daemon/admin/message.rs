@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod crowdsec;
 mod explained;
+mod held;
 mod lists;
 mod parts;
 mod past;
@@ -20,6 +21,7 @@ pub use explained::{
     KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, NewPlaceMessage, OutlookMessage,
     ProgramMessage, SuspicionMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
+pub use held::{HeldMessage, WhyEnded, WorkMessage};
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
     CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, LinkMessage,
@@ -140,6 +142,9 @@ pub enum Request {
     EndHeld {
         /// Their numbers in its answer to [`Request::Held`].
         numbers: Vec<u64>,
+        /// Why; by order where it is not said.
+        #[serde(default, skip_serializing_if = "WhyEnded::is_by_order")]
+        why: WhyEnded,
     },
     /// Make users familiar who logged in according to a log.
     Learn {
@@ -256,17 +261,6 @@ pub enum Response {
     },
 }
 
-/// A session of a process that was stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldMessage {
-    /// In that process.
-    pub number: u64,
-    /// The octets of the user's name, as the client wrote it.
-    pub name: Vec<u8>,
-    /// An address, or an IPv6 /64.
-    pub client: String,
-}
-
 /// What an import of past logins added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportStats {
@@ -330,7 +324,7 @@ pub struct StatusMessage {
     /// Sessions that have logged in, each at a process of Postfix.
     #[serde(default)]
     pub logged_in: u64,
-    /// Sessions that had logged in before a restart, and go on in the process that was stopped. They count nowhere else.
+    /// Sessions that had logged in before a restart, and go on in processes that were stopped. `logged_in` is without them.
     #[serde(default)]
     pub left_over: u64,
     /// Bans in force.

@@ -17,15 +17,13 @@ use super::machine::Machine;
 use super::raw;
 use super::value::{Given, GivenList, Quoted};
 use crate::history::HistorySettings;
+use crate::net::unix_socket::LONGEST_PATH;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::request::settings::{ProcessSettings, QueueSettings};
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
-
-/// `sun_path` of Linux holds 108 octets with the NUL at its end (unix(7)).
-const LONGEST_SOCKET_PATH: usize = 107;
 
 /// `given`, relative to `folder`.
 pub(super) fn path(folder: &Path, given: &str) -> PathBuf {
@@ -365,14 +363,14 @@ pub(super) fn admin(
 
 /// Refuses a path that the kernel could not bind or connect to.
 pub(super) fn check_socket_path<T>(path: &Path, given: &Spanned<T>, findings: &mut Findings) {
-    if !has_name(path) || path.as_os_str().len() > LONGEST_SOCKET_PATH {
+    if !has_name(path) || path.as_os_str().len() > LONGEST_PATH {
         findings.refuse(
             Remark::at(
                 given.span(),
                 format!("{path:?} is not a valid path for a socket"),
             )
             .help(format!(
-                "a socket's path ends in a name and has at most {LONGEST_SOCKET_PATH} octets"
+                "a socket's path ends in a name and has at most {LONGEST_PATH} octets"
             )),
         );
     }

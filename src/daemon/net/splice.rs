@@ -80,7 +80,7 @@ pub enum SpliceEnd {
     SentBehindQuit(io::Error),
     /// Neither side sent anything for too long.
     Idle,
-    /// Gatepost is stopping, and the grace time is over.
+    /// Gatepost is stopping, and the grace time is over, or no operator could reach the session any more.
     Drained,
     /// The operator ended it.
     Expelled,

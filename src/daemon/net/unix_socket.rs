@@ -1,7 +1,7 @@
 //! unix_socket - a UNIX socket of ours: made with its mode from the first moment on, guarded, removed when dropped
 //!
 //! For its owner alone, or for one group too. A socket that a killed process left is taken over; one that is
-//! answered is not, and neither is a file of another kind.
+//! answered is not, and neither is a file of another kind. A path that is too long for the kernel is gone by its directory.
 //! Not here: who is answered and how (`server::socket`, `http`), with which user's rights root acts in another
 //! user's directory (`crate::owner`).
 
@@ -11,12 +11,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Group;
-use rustix::fs::{AtFlags, FileType, Gid, Mode, chownat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, chownat, open, statat, unlinkat};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::owner::{self, Owner};
+
+/// `sun_path` of Linux holds 108 octets with the NUL at its end (unix(7)).
+pub const LONGEST_PATH: usize = 107;
 
 /// Why there is no socket. Each names the section of the config that asks for it.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +119,7 @@ impl UnixSocket {
             if kind != FileType::Socket {
                 return Err(SocketFault::NoSocket { section, path });
             }
-            if is_answered(&path) {
+            if is_answered(&place.way()) {
                 return Err(SocketFault::Taken { section, path });
             }
             place.remove().map_err(io)?;
@@ -145,6 +148,32 @@ impl Drop for UnixSocket {
         // One that stays is taken over at the next start.
         let _ = self.place.remove();
     }
+}
+
+/// Connects to a socket, however long its path is.
+///
+/// # Errors
+///
+/// Nobody accepts there, or the file system refuses the way.
+pub async fn connect(path: &Path) -> io::Result<UnixStream> {
+    if fits(path) {
+        return UnixStream::connect(path).await;
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = open(directory, flags, Mode::empty())?;
+    UnixStream::connect(way_in(&directory, path.file_name().unwrap_or_default())).await
+}
+
+fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= LONGEST_PATH
+}
+
+/// The path of a file in a directory that is open.
+fn way_in(directory: &OwnedFd, name: &OsStr) -> PathBuf {
+    Path::new("/proc/self/fd")
+        .join(directory.as_raw_fd().to_string())
+        .join(name)
 }
 
 /// Whether a process accepts there. Without waiting: behind a socket whose owner accepts nobody one would wait for ever.
@@ -189,6 +218,15 @@ impl SocketPlace {
         self.path.file_name().unwrap_or_default()
     }
 
+    /// A path to it that the kernel takes.
+    fn way(&self) -> PathBuf {
+        match self.owner {
+            Owner::Ourselves if fits(&self.path) => self.path.clone(),
+            // Its owner need not be able to go the whole way there.
+            _ => way_in(&self.directory, self.name()),
+        }
+    }
+
     /// What has the name now.
     fn kind(&self) -> io::Result<Option<FileType>> {
         match statat(&self.directory, self.name(), AtFlags::SYMLINK_NOFOLLOW) {
@@ -210,13 +248,7 @@ impl SocketPlace {
             Some(_) => 0o117,
             None => 0o177,
         };
-        let path = match self.owner {
-            Owner::Ourselves => self.path.clone(),
-            // Its owner need not be able to go the whole way there.
-            Owner::Other { .. } => Path::new("/proc/self/fd")
-                .join(self.directory.as_raw_fd().to_string())
-                .join(self.name()),
-        };
+        let path = self.way();
         self.owner.act(|| {
             let before = rustix::process::umask(Mode::from_raw_mode(mask));
             let bound = UnixListener::bind(path);
@@ -259,6 +291,26 @@ mod tests {
         let _held = bind(&path, None).unwrap();
         let second = bind(&path, None);
         assert!(matches!(second, Err(SocketFault::Taken { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_made_and_found_however_long_its_path_is() {
+        for length in [LONGEST_PATH, LONGEST_PATH + 1, 2 * LONGEST_PATH] {
+            let folder = tempfile::tempdir().unwrap();
+            let name = "admin.sock";
+            let rest = length - folder.path().as_os_str().len() - name.len() - 2;
+            let path = folder.path().join("d".repeat(rest)).join(name);
+            assert_eq!(path.as_os_str().len(), length);
+            let held = bind(&path, None).unwrap();
+            let (there, here) = tokio::join!(held.accept(), connect(&path));
+            assert!(there.is_ok() && here.is_ok(), "{length}: {here:?}");
+            let second = bind(&path, None);
+            assert!(matches!(second, Err(SocketFault::Taken { .. })));
+            drop(held);
+            assert!(!path.exists());
+            let refused = connect(&path).await.unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::NotFound);
+        }
     }
 
     #[tokio::test]

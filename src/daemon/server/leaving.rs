@@ -1,25 +1,30 @@
 //! leaving - what is left of a process that has given up its state to the next one
 //!
-//! It answers the next one on a socket of its own which sessions it has, and ends those that it is told to.
+//! It answers the next one on a socket of its own which sessions it has, and ends those that it is told to. Where it cannot make that
+//! socket it ends them all: nobody could ban or expel them.
 //! Not here: giving it up (`server`), how the next one is started (`cli::run`), what that one asks (`predecessors`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::operator::Operator;
 use super::predecessors;
 use super::socket::OperatorSocket;
 use crate::drain::{self, Drainer};
-use crate::session::Services;
+use crate::net::splice::EndOrder;
+use crate::session::{Services, registry};
 use crate::store::StoreSettings;
 
 /// How much longer than the grace a drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether a login was answered whose session nobody could reach.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What is left of a Gatepost that has given up its state: the sessions that have logged in.
 #[derive(Debug)]
@@ -27,7 +32,22 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 pub struct Leaving {
     services: Arc<Services>,
     sessions: TaskTracker,
-    socket: Option<(Drainer, JoinHandle<()>)>,
+    reach: Reach,
+}
+
+/// Whether the next process can say anything about the sessions.
+#[derive(Debug)]
+enum Reach {
+    /// There are none.
+    NotNeeded,
+    /// By the socket. What works is still noted: the next one asks for it.
+    Socket {
+        drainer: Drainer,
+        served: JoinHandle<()>,
+        sampled: JoinHandle<()>,
+    },
+    /// It cannot: they end.
+    None(JoinHandle<()>),
 }
 
 impl Leaving {
@@ -40,24 +60,27 @@ impl Leaving {
     ) -> Self {
         let own = predecessors::socket_of(state, std::process::id());
         let bound = (!sessions.is_empty()).then(|| OperatorSocket::bind(&own));
-        let socket = match bound {
+        let reach = match bound {
             Some(Ok(socket)) => {
                 let (drainer, drain) = drain::channel();
-                Some((
+                Reach::Socket {
                     drainer,
-                    tokio::spawn(socket.serve(operator.leaving(), drain)),
-                ))
+                    served: tokio::spawn(socket.serve(operator.leaving(), drain)),
+                    sampled: tokio::spawn(sample(Arc::clone(&services))),
+                }
             }
             Some(Err(fault)) => {
-                warn!("operators cannot reach the sessions that go on: {fault}");
-                None
+                error!(
+                    "operators could not reach the sessions that have logged in, so that these end now: {fault}"
+                );
+                Reach::None(tokio::spawn(end_all(Arc::clone(&services))))
             }
-            None => None,
+            None => Reach::NotNeeded,
         };
         Self {
             services,
             sessions,
-            socket,
+            reach,
         }
     }
 
@@ -75,10 +98,35 @@ impl Leaving {
             let sessions = self.sessions.len();
             warn!(sessions, "sessions are cut off: they did not end in time");
         }
-        if let Some((drainer, served)) = self.socket {
-            drainer.begin();
-            // The socket is removed with it.
-            let _ = served.await;
+        match self.reach {
+            Reach::NotNeeded => {}
+            Reach::None(ended) => ended.abort(),
+            Reach::Socket {
+                drainer,
+                served,
+                sampled,
+            } => {
+                sampled.abort();
+                drainer.begin();
+                // The socket is removed with it.
+                let _ = served.await;
+            }
         }
+    }
+}
+
+/// Notes which sessions work, for the next process.
+async fn sample(services: Arc<Services>) {
+    loop {
+        sleep(registry::SAMPLE).await;
+        services.registry.sample(services.judging.clock.now());
+    }
+}
+
+/// Ends all sessions, also those whose login is answered only now.
+async fn end_all(services: Arc<Services>) {
+    loop {
+        services.registry.end_all(EndOrder::Drained);
+        sleep(LOOK).await;
     }
 }

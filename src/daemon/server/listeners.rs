@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::lists::Lists;
-use super::predecessors::{EndedSessions, Predecessors};
+use super::predecessors::{EndedSessions, Predecessors, SessionOrder};
 use crate::cluster::Cluster;
 use crate::crowdsec::Crowdsec;
 use crate::drain::Drain;
@@ -25,7 +25,6 @@ use crate::net::listener::{
 use crate::report::occurrence::NoticeSettings;
 use crate::session::{self, Services};
 use crate::store::StateHealth;
-use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 
 /// What every listener needs.
@@ -56,11 +55,9 @@ pub(in crate::server) struct ListenerContext {
 impl ListenerContext {
     /// Ends the logged-in sessions of all that are banned by hand or denied, in whichever process.
     pub(in crate::server) async fn end_barred(&self) -> EndedSessions {
-        let services = Arc::clone(&self.services);
-        let bars = move |_: &UserName, client| services.judging.bars(client);
         let own = &self.services;
         let own = own.registry.expel_barred(|client| own.judging.bars(client));
-        self.predecessors.end(bars).await.and(own)
+        self.predecessors.end(SessionOrder::Barred).await.and(own)
     }
 
     /// Accepts clients until the drain begins; the listening socket is closed then.

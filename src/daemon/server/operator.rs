@@ -109,7 +109,7 @@ impl Operator {
             Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
             Request::Dashboard { who, from } => self.page_link(who, from, now),
             Request::Held => Ok(self.held()),
-            Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
+            Request::EndHeld { numbers, why } => Ok(self.end_held(numbers, why)),
             Request::Status => Ok(self.whole_status().await),
             Request::BansList => Ok(self.bans(now)),
             Request::BansAdd {

@@ -2,32 +2,39 @@
 //!
 //! Each has a socket of its own in the state directory, with its process id in the name, and answers there which sessions it has.
 //! Which of them are meant is decided here, by the rules of the process that serves: a ban, a deny list or an order of the operator
-//! reaches everybody, whichever process has the session, and however that one folded and hashed names. One that does not answer is
-//! asked again until it does.
-//! Not here: their end of it (`leaving`).
+//! reaches everybody, whichever process has the session, and however that one folded and hashed names. One that does not answer, or
+//! gives another answer than it was asked for, is asked again until it does.
+//! Not here: their end of it (`leaving`), the question itself (`ask`), orders that wait (`pending`), what they have in the bounds of
+//! users and Postfix's processes (`counted`).
 
+use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::time::{sleep, timeout};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::admin::AdminSettings;
-use crate::admin::message::{HeldMessage, LONGEST, Request, Response};
+use crate::admin::message::{HeldMessage, WhyEnded};
+use crate::session::Services;
+use crate::session::registry::Whose;
 use crate::store::{LEAVING, StoreSettings};
 use gatepost_core::gate::request::attempt::UserName;
-use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::moment::Moment;
 
-/// How long one of them may take. One that hangs holds nobody up.
-const PATIENCE: Duration = Duration::from_secs(2);
+mod ask;
+mod counted;
+mod pending;
 
-/// One that has not answered is asked again after so long, so often: longer than sessions may go on.
+use ask::has_gone;
+use pending::{OrdersLeft, PendingOrders};
+
+/// One that has not answered is asked again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
-const TRIES: u32 = 86_400;
 
 /// The socket of a process that leaves.
 pub(super) fn socket_of(state: &StoreSettings, process: u32) -> AdminSettings {
@@ -37,10 +44,32 @@ pub(super) fn socket_of(state: &StoreSettings, process: u32) -> AdminSettings {
     }
 }
 
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LeavingProcess {
+    id: u32,
+    socket: PathBuf,
+}
+
 /// Those that had one state directory.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct Predecessors {
     directory: Arc<Path>,
+    services: Arc<Services>,
+    /// Their sessions began before.
+    began: Moment,
+    pending: Arc<PendingOrders>,
+}
+
+/// Which of their sessions are to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum SessionOrder {
+    /// These.
+    Whose(Whose),
+    /// All of clients that are banned by hand or denied when the order is carried out.
+    Barred,
+    /// All.
+    All,
 }
 
 /// What an order to end sessions has done.
@@ -49,6 +78,8 @@ pub(in crate::server) struct EndedSessions {
     pub(in crate::server) sessions: usize,
     /// Processes that have not answered. The order is repeated until they do.
     pub(in crate::server) silent: usize,
+    /// Sessions that go on, of which nobody tells whether they are the user's.
+    pub(in crate::server) nameless: usize,
 }
 
 impl EndedSessions {
@@ -60,137 +91,171 @@ impl EndedSessions {
         }
     }
 
-    /// What is left to say of those that have not answered.
-    pub(in crate::server) fn remark(self) -> &'static str {
-        match self.silent {
-            0 => "",
-            _ => {
-                "; a process that was stopped has sessions and does not answer: what is to be ended there ends when it does"
-            }
+    /// What is left to say of those that have not answered, or have not told all.
+    pub(in crate::server) fn remark(self) -> String {
+        let mut remark = String::new();
+        if self.silent > 0 {
+            remark += "; a process that was stopped has sessions and does not answer: what is to be ended there ends when it does";
         }
+        if self.nameless > 0 {
+            remark += &format!(
+                "; a process of an older version still has sessions ({}) and does not tell of which users: `gatepost expel ADDRESS` \
+                 ends them by their addresses",
+                self.nameless
+            );
+        }
+        remark
     }
 }
 
 impl Predecessors {
-    pub(in crate::server) fn of(state: &StoreSettings) -> Self {
+    pub(in crate::server) fn of(state: &StoreSettings, services: &Arc<Services>) -> Self {
         Self {
             directory: Arc::from(state.directory.as_path()),
+            services: Arc::clone(services),
+            began: services.judging.clock.now(),
+            pending: Arc::default(),
         }
     }
 
     /// How many sessions they have.
     pub(in crate::server) async fn sessions(&self) -> usize {
-        let mut sessions = 0;
-        for socket in self.sockets() {
-            sessions += held(&socket).await.map_or(0, |held| held.len());
-        }
-        sessions
+        let answers = self.ask_all(|_, process| async move { ask::held(&process.socket).await });
+        let answers = answers.await.into_iter();
+        answers.filter_map(|(_, held)| Some(held.ok()?.len())).sum()
     }
 
     /// Ends those that are meant.
-    pub(in crate::server) async fn end(
-        &self,
-        is_meant: impl Fn(&UserName, ClientKey) -> bool + Send + Sync + 'static,
-    ) -> EndedSessions {
+    pub(in crate::server) async fn end(&self, order: SessionOrder) -> EndedSessions {
         let mut ended = EndedSessions::default();
-        let is_meant = Arc::new(is_meant);
-        for socket in self.sockets() {
-            match end_at(&socket, &*is_meant).await {
-                Ok(sessions) => ended.sessions += sessions,
+        let end_at = |this: Self, process: LeavingProcess| async move {
+            this.end_at(&process, &[order]).await
+        };
+        for (process, answer) in self.ask_all(end_at).await {
+            match answer {
+                Ok(there) => {
+                    ended.sessions += there.sessions;
+                    ended.nameless += there.nameless;
+                }
                 Err(fault) if has_gone(&fault) => {}
                 Err(fault) => {
                     warn!(
-                        socket = %socket.display(),
+                        socket = %process.socket.display(),
                         "a process that was stopped and has sessions does not answer ({fault}): what is to be ended there ends when it does"
                     );
                     ended.silent += 1;
-                    tokio::spawn(end_later(socket, Arc::clone(&is_meant)));
+                    // One task for each process, however many orders wait for it.
+                    if self.pending.add(process.id, order) == OrdersLeft::New {
+                        tokio::spawn(self.clone().end_later(process));
+                    }
                 }
             }
         }
         ended
     }
 
-    fn sockets(&self) -> Vec<PathBuf> {
-        let is_one = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(LEAVING)
-        };
-        let entries = std::fs::read_dir(&self.directory);
-        let entries = entries.into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(is_one).collect()
-    }
-}
-
-/// Asks one that has not answered until it does, or has gone.
-async fn end_later(
-    socket: PathBuf,
-    is_meant: Arc<impl Fn(&UserName, ClientKey) -> bool + Send + Sync>,
-) {
-    for _ in 0..TRIES {
-        sleep(AGAIN).await;
-        match end_at(&socket, &*is_meant).await {
-            Ok(sessions) => {
-                return info!(sessions, "sessions of a stopped process were ended late");
+    /// Asks one that has not answered until it does, or has gone.
+    async fn end_later(self, process: LeavingProcess) {
+        loop {
+            sleep(AGAIN).await;
+            let Some(orders) = self.pending.due(process.id) else {
+                return;
+            };
+            let all: Vec<_> = orders.iter().map(|(order, _)| *order).collect();
+            match self.end_at(&process, &all).await {
+                Ok(EndedSessions { sessions, .. }) => {
+                    info!(sessions, "sessions of a stopped process were ended late");
+                    if self.pending.done(process.id, &orders) == OrdersLeft::None {
+                        return;
+                    }
+                }
+                Err(fault) if has_gone(&fault) => return self.pending.forget(process.id),
+                Err(_) => {}
             }
-            Err(fault) if has_gone(&fault) => return,
-            Err(_) => {}
         }
     }
-}
 
-/// Ends those that are meant at one process. How many there were.
-async fn end_at(
-    socket: &Path,
-    is_meant: &impl Fn(&UserName, ClientKey) -> bool,
-) -> io::Result<usize> {
-    let meant = |one: &HeldMessage| {
+    /// Ends those that are meant by any of these orders at one process.
+    async fn end_at(
+        &self,
+        process: &LeavingProcess,
+        orders: &[SessionOrder],
+    ) -> io::Result<EndedSessions> {
+        let held = ask::held(&process.socket).await?;
+        let (mut ended, mut numbers) = (EndedSessions::default(), Vec::new());
+        for one in &held {
+            match self.is_meant(one, orders) {
+                Some(true) => numbers.push(one.number),
+                Some(false) => {}
+                None => ended.nameless += 1,
+            }
+        }
+        if !numbers.is_empty() {
+            ended.sessions = ask::end(&process.socket, numbers, WhyEnded::ByOrder).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Whether a session is meant by any of these; none: it may be, and nobody tells.
+    fn is_meant(&self, one: &HeldMessage, orders: &[SessionOrder]) -> Option<bool> {
+        let Ok(client) = one.client.parse() else {
+            return Some(false);
+        };
+        let user = self.user_of(one);
+        let is_meant = |order: &SessionOrder| match *order {
+            SessionOrder::Whose(whose) => whose.is(user, client),
+            SessionOrder::Barred => self.services.judging.bars(client),
+            SessionOrder::All => true,
+        };
+        let by_name = |order: &SessionOrder| match *order {
+            SessionOrder::Whose(Whose::User(_, network)) => {
+                network.is_none_or(|network| network == client.network())
+            }
+            _ => false,
+        };
+        match orders.iter().any(is_meant) {
+            false if user.is_none() && orders.iter().any(by_name) => None,
+            is_meant => Some(is_meant),
+        }
+    }
+
+    /// Whose session it is, by the rules of this process.
+    fn user_of(&self, one: &HeldMessage) -> Option<UserId> {
         let name = UserName::new(one.name.as_slice());
-        one.client
-            .parse()
-            .is_ok_and(|client| is_meant(&name, client))
+        (!one.name.is_empty()).then(|| self.services.judging.gate().user_id(&name))
+    }
+
+    /// Does this with each of them, at the same time: one that hangs holds up no other.
+    async fn ask_all<T, F>(
+        &self,
+        ask: impl Fn(Self, LeavingProcess) -> F,
+    ) -> Vec<(LeavingProcess, T)>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut asked = JoinSet::new();
+        for process in self.processes().await {
+            let answer = ask(self.clone(), process.clone());
+            asked.spawn(async move { (process, answer.await) });
+        }
+        asked.join_all().await
+    }
+
+    async fn processes(&self) -> Vec<LeavingProcess> {
+        let directory = Arc::clone(&self.directory);
+        let listed = spawn_blocking(move || processes_in(&directory)).await;
+        listed.unwrap_or_default()
+    }
+}
+
+fn processes_in(directory: &Path) -> Vec<LeavingProcess> {
+    let entries = std::fs::read_dir(directory);
+    let entries = entries.into_iter().flatten().flatten();
+    let process = |socket: PathBuf| {
+        let name = socket.file_name()?.to_str()?.strip_prefix(LEAVING)?;
+        let id = name.parse().ok()?;
+        Some(LeavingProcess { id, socket })
     };
-    let held = held(socket).await?;
-    let numbers: Vec<u64> = held
-        .iter()
-        .filter(|one| meant(one))
-        .map(|one| one.number)
-        .collect();
-    if numbers.is_empty() {
-        return Ok(0);
-    }
-    match ask(socket, &Request::EndHeld { numbers }).await? {
-        Response::Ended { sessions, .. } => Ok(usize::try_from(sessions).unwrap_or(usize::MAX)),
-        _ => Ok(0),
-    }
-}
-
-/// Its process has ended, and its sessions with it.
-fn has_gone(fault: &io::Error) -> bool {
-    matches!(
-        fault.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
-}
-
-async fn held(socket: &Path) -> io::Result<Vec<HeldMessage>> {
-    match ask(socket, &Request::Held).await? {
-        Response::Held { sessions } => Ok(sessions),
-        _ => Ok(Vec::new()),
-    }
-}
-
-async fn ask(socket: &Path, request: &Request) -> io::Result<Response> {
-    timeout(PATIENCE, answer(socket, request)).await?
-}
-
-async fn answer(socket: &Path, request: &Request) -> io::Result<Response> {
-    let (reader, mut writer) = UnixStream::connect(socket).await?.into_split();
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    writer.write_all(&line).await?;
-    let mut answer = Vec::new();
-    let mut bounded = BufReader::new(reader.take(64 * LONGEST as u64));
-    bounded.read_until(b'\n', &mut answer).await?;
-    Ok(serde_json::from_slice(&answer)?)
+    entries.filter_map(|entry| process(entry.path())).collect()
 }

@@ -77,7 +77,7 @@ pub(in crate::session) fn enter(
             user: name,
             reason: reason.as_str(),
             held: registry.of_user(user),
-            logged_in: registry.logged_in(),
+            logged_in: registry.logged_in() + registry.elsewhere(),
         };
         judging.reporter.no_room(&refused, now);
     }

@@ -3,7 +3,8 @@
 //! Each holds a process of Postfix until it ends, and before its login only its address bounds it. So a user has
 //! `admission.per-user` of them. The last quarter of Postfix's processes is for users that hold fewer than two, and an
 //! eighth is left free of sessions, so that passwords can be checked. A login that finds no room may take the place of a
-//! session that does not work (`room` says which); else it is answered 454.
+//! session that does not work (`room` says which); else it is answered 454. Sessions that began before a restart count in all
+//! of that (`elsewhere`).
 //!
 //! An operator's order ends sessions at once. Sessions that have not logged in watch for it; a login that is
 //! on its way meanwhile is found by the epoch in which its session began.
@@ -12,6 +13,7 @@
 //! Not here: connections before their login (`net::admission`), passwords and bans (`gate`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,12 +26,18 @@ use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::gate::request::settings::ProcessSettings;
 use gatepost_core::moment::Moment;
 
+mod elsewhere;
 mod room;
+mod work;
 
 #[cfg(test)]
 mod tests;
 
-use room::{FullRoom, HeldSession, Rooms};
+pub use elsewhere::{NumberedSession, SessionElsewhere, ToldElsewhere};
+pub use work::SessionWork;
+
+use elsewhere::LeftOverSessions;
+use room::{FullRoom, HeldKey, HeldSession, Rooms};
 
 /// How often [`SessionRegistry::sample`] ought to be called.
 pub const SAMPLE: Duration = Duration::from_secs(5);
@@ -114,17 +122,6 @@ pub struct Newcomer<'a> {
     pub epoch: Epoch,
 }
 
-/// A session as the next process asks for it, which may fold and hash names in another way.
-#[derive(Clone, Debug)]
-pub struct NumberedSession {
-    /// In this process.
-    pub number: u64,
-    /// The user, as the client wrote the name.
-    pub name: UserName,
-    /// The client.
-    pub client: ClientKey,
-}
-
 /// All sessions that have logged in.
 #[derive(Debug)]
 pub struct SessionRegistry {
@@ -137,6 +134,7 @@ struct Book {
     rooms: Rooms,
     /// By user, in the order of their logins; names with one local part stand together.
     held: BTreeMap<(UserId, u64), HeldSession>,
+    elsewhere: LeftOverSessions,
     logins: u64,
     /// The last order's.
     epoch: Epoch,
@@ -152,6 +150,7 @@ impl SessionRegistry {
             book: Mutex::new(Book {
                 rooms: Rooms::new(settings),
                 held: BTreeMap::new(),
+                elsewhere: LeftOverSessions::default(),
                 logins: 0,
                 epoch: Epoch::default(),
                 orders: VecDeque::new(),
@@ -197,7 +196,9 @@ impl SessionRegistry {
     /// were logged in.
     pub fn expel(&self, whose: Whose) -> usize {
         let mut book = self.lock();
-        let ended = book.end(|(user, _), client| whose.is(Some(user), client));
+        let ended = book.end(EndOrder::Expelled, |(user, _), client| {
+            whose.is(Some(user), client)
+        });
         let epoch = book.next_epoch();
         book.remember(epoch, whose);
         drop(book);
@@ -209,27 +210,66 @@ impl SessionRegistry {
     /// whether theirs is. How many were logged in.
     pub fn expel_barred(&self, bars: impl Fn(ClientKey) -> bool) -> usize {
         let mut book = self.lock();
-        let ended = book.end(|_, client| bars(client));
+        let ended = book.end(EndOrder::Expelled, |_, client| bars(client));
         let epoch = book.next_epoch();
         drop(book);
         self.recaller.recall(epoch);
         ended
     }
 
-    /// All sessions that are logged in, with their numbers.
-    pub fn held(&self) -> Vec<NumberedSession> {
-        let book = self.lock();
-        let numbered = |(&(_, number), held): (&(UserId, u64), &HeldSession)| NumberedSession {
-            number,
-            name: held.name().clone(),
-            client: held.client(),
+    /// All sessions that are logged in here, with their numbers.
+    pub fn held(&self, now: Moment) -> Vec<NumberedSession> {
+        let numbered = |(key, held): (&(UserId, u64), &mut HeldSession)| {
+            held.look(now);
+            NumberedSession {
+                number: key.1,
+                name: held.name().clone(),
+                client: held.client(),
+                work: held.work(now),
+            }
         };
-        book.held.iter().map(numbered).collect()
+        self.lock().held.iter_mut().map(numbered).collect()
     }
 
     /// Ends the sessions with these numbers at once. How many there were.
-    pub fn end_numbered(&self, numbers: &BTreeSet<u64>) -> usize {
-        self.lock().end(|(_, number), _| numbers.contains(&number))
+    pub fn end_numbered(&self, numbers: &BTreeSet<u64>, why: EndOrder) -> usize {
+        let mut book = self.lock();
+        book.end(why, |(_, number), _| numbers.contains(&number))
+    }
+
+    /// Ends all sessions at once. How many there were.
+    pub fn end_all(&self, why: EndOrder) -> usize {
+        self.lock().end(why, |_, _| true)
+    }
+
+    /// Which sessions processes that were stopped still have: every [`SAMPLE`].
+    pub fn take_over(&self, told: &ToldElsewhere) {
+        self.lock().elsewhere.take_over(told);
+    }
+
+    /// Returns when one of their sessions has given way to a login here. Cancel-safe.
+    pub async fn somebody_gives_way(&self) {
+        let wanted = self.lock().elsewhere.wanted();
+        wanted.notified().await;
+    }
+
+    /// Their sessions that have given way and are still to end, by process.
+    pub fn giving_way(&self) -> BTreeMap<u32, Vec<u64>> {
+        self.lock().elsewhere.giving_way()
+    }
+
+    /// Whether those have ended at one of these processes.
+    pub fn told(&self, process: u32, told: &io::Result<usize>) {
+        let mut book = self.lock();
+        match told {
+            Ok(_) => book.elsewhere.gave_way(process),
+            Err(_) => book.elsewhere.out_of_reach(process),
+        }
+    }
+
+    /// How many sessions go on in processes that were stopped.
+    pub fn elsewhere(&self) -> usize {
+        self.lock().elsewhere.open()
     }
 
     /// Whether an order since `epoch` was about all of this client's sessions.
@@ -244,14 +284,14 @@ impl SessionRegistry {
         }
     }
 
-    /// How many sessions are logged in.
+    /// How many sessions are logged in here.
     pub fn logged_in(&self) -> usize {
         self.lock().held.len()
     }
 
-    /// How many sessions a user holds.
+    /// How many sessions a user holds, with those elsewhere.
     pub fn of_user(&self, user: UserId) -> usize {
-        self.lock().of(user).count()
+        self.lock().of(user)
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -260,14 +300,15 @@ impl SessionRegistry {
 }
 
 impl Book {
-    fn of(&self, user: UserId) -> impl Iterator<Item = (&(UserId, u64), &HeldSession)> {
-        self.held.range((user, 0)..=(user, u64::MAX))
+    fn of(&self, user: UserId) -> usize {
+        let here = self.held.range((user, 0)..=(user, u64::MAX)).count();
+        here + self.elsewhere.of(user)
     }
 
     fn make_room(&mut self, newcomer: Newcomer<'_>, now: Moment) -> Result<(), NoRoom> {
         let user = newcomer.user;
-        let own = self.of(user).count();
-        let all = self.held.len();
+        let own = self.of(user);
+        let all = self.held.len() + self.elsewhere.all();
         let Some(short) = self.rooms.short_of((own, newcomer.own_limit), all) else {
             return Ok(());
         };
@@ -278,10 +319,15 @@ impl Book {
         for (_, held) in looked_at {
             held.look(now);
         }
-        let gives_way = room::gives_way(&self.held, short, user, self.rooms.per_user(), now);
-        let key = gives_way.ok_or(short.reason())?;
-        if let Some(held) = self.held.remove(&key) {
-            held.control().end(EndOrder::GaveWay);
+        let everybody = room::everybody(&self.held, &self.elsewhere, now);
+        let gives_way = room::gives_way(&everybody, short, user, self.rooms.per_user());
+        match gives_way.ok_or(short.reason())? {
+            HeldKey::Elsewhere(key) => self.elsewhere.give_way(key),
+            HeldKey::Here(key) => {
+                if let Some(held) = self.held.remove(&key) {
+                    held.control().end(EndOrder::GaveWay);
+                }
+            }
         }
         Ok(())
     }
@@ -291,12 +337,12 @@ impl Book {
         self.epoch
     }
 
-    fn end(&mut self, ends: impl Fn((UserId, u64), ClientKey) -> bool) -> usize {
+    fn end(&mut self, why: EndOrder, ends: impl Fn((UserId, u64), ClientKey) -> bool) -> usize {
         let before = self.held.len();
         self.held.retain(|key, held| {
             let ends = ends(*key, held.client());
             if ends {
-                held.control().end(EndOrder::Expelled);
+                held.control().end(why);
             }
             !ends
         });

@@ -4,7 +4,7 @@
 //! Not here: what the gate knows afterwards (`restart`); the units themselves (`tests/package`).
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,7 +12,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kit::client::{Client, auth_plain, loopback};
-use crate::kit::mail::{ANNA, BERT, Mail, User};
+use crate::kit::mail::{ANNA, BERT, Mail, User, numbered};
 use crate::kit::proxy::{Event, NAME, Proxy, Setup, gatepost, under_manager};
 use crate::kit::{program, wait};
 
@@ -254,6 +254,155 @@ fn an_order_reaches_a_stopped_process_that_hangs_when_it_answers_again_whatever_
     assert_eq!(anna.rest().expect("its end"), b"");
 }
 
+/// Logs in with one of the mailboxes `user0`, ...; none: there is no room.
+fn try_to_log_in(proxy: &Proxy, host: u8, account: usize) -> Option<Client> {
+    let (name, password) = numbered(account);
+    let mut client = proxy.client(loopback(94, host));
+    client.greet();
+    let answer = client.say(&auth_plain(User(&name, &password)));
+    (answer.code == 235).then_some(client)
+}
+
+#[test]
+fn sessions_of_stopped_processes_count_for_their_users_and_for_postfix() {
+    const PROCESSES: usize = 16;
+    const PER_USER: usize = 3;
+    let mail = Mail::start();
+    let proxy = managed(&mail)
+        .with("upstream.processes", PROCESSES as i64)
+        .with("admission.per-user", PER_USER as i64)
+        .start();
+    let mut held = Vec::new();
+    for restart in 0..3 {
+        // As many as there are, of four users.
+        for account in (0..4).cycle().take(4 * (PER_USER + 1)) {
+            let host = 10 * restart + account as u8 + 1;
+            held.extend(try_to_log_in(&proxy, host, account).map(|client| (account, client)));
+        }
+        for account in 0..4 {
+            let of_one = held.iter().filter(|(holder, _)| *holder == account).count();
+            assert!(of_one <= PER_USER, "{of_one} of one user");
+        }
+        // 12 for those that hold two or more.
+        assert_eq!(held.len(), 4 * PER_USER, "after {restart} restarts");
+        proxy.signal(Signal::USR1);
+        released(&proxy, usize::from(restart) + 1);
+    }
+    assert_eq!(left_over(&proxy), held.len() as u64);
+    // The rest is there for who holds none.
+    let mut others: Vec<_> = [4, 5]
+        .map(|account| try_to_log_in(&proxy, 40, account))
+        .into_iter()
+        .flatten()
+        .collect();
+    assert_eq!(others.len(), 2);
+    for client in held.iter_mut().map(|(_, client)| client).chain(&mut others) {
+        client.expect("NOOP", 250);
+    }
+    // Now all are in use. One of those that are silent gives way, in the process that was stopped.
+    let _newcomer = wait::find("who holds none is let in", || {
+        for client in &mut others {
+            client.expect("NOOP", 250);
+        }
+        try_to_log_in(&proxy, 41, 6)
+    });
+    wait::until("one of many has given way", || {
+        left_over(&proxy) == held.len() as u64 - 1
+    });
+    let ended = |event: &Event| event.field("ending") == "gave-way";
+    proxy.log().find("why it ended", ended);
+    held.retain_mut(|(_, client)| client.try_say("NOOP").is_ok_and(|reply| reply.code == 250));
+    assert_eq!(held.len(), 4 * PER_USER - 1);
+    // A place that is left there is free here.
+    let (account, _) = held.swap_remove(0);
+    wait::find("the place is free", || try_to_log_in(&proxy, 42, account));
+}
+
+/// The manager's child is the supervisor, and that one's the process that serves.
+fn child_of(process: u32) -> u32 {
+    let children = format!("/proc/{process}/task/{process}/children");
+    let children = std::fs::read_to_string(children).expect("its children");
+    children.trim().parse().expect("one child")
+}
+
+/// A folder whose name makes the paths of the sockets in it longer than the kernel takes.
+fn long_state(proxy: &Setup) -> PathBuf {
+    let folder = proxy.folder().as_os_str().len();
+    proxy.folder().join("s".repeat(94 - folder))
+}
+
+#[test]
+fn sessions_are_reached_after_a_restart_however_long_the_path_of_the_state_is() {
+    let mail = Mail::start();
+    let mut setup = managed(&mail);
+    let state = long_state(&setup);
+    assert_eq!(state.as_os_str().len(), 95);
+    setup.set("state.directory", state.display().to_string());
+    let proxy = setup.start();
+    let mut thief = logged_in(&proxy, 1, ANNA);
+    proxy.signal(Signal::USR1);
+    released(&proxy, 1);
+    assert_eq!(left_over(&proxy), 1);
+    let ran = proxy.setup.command(&["expel", ANNA.0]);
+    assert!(ran.text.contains("1 session ended"), "{}", ran.text);
+    assert_eq!(thief.rest().expect("its end"), b"");
+}
+
+#[test]
+fn sessions_that_nobody_could_reach_after_a_restart_end_with_it() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let mut thief = logged_in(&proxy, 1, ANNA);
+    // A file in the place of the socket, which stays as it is.
+    let serving = child_of(child_of(proxy.process_id()));
+    let name = format!("state/leaving-{serving}");
+    std::fs::write(proxy.setup.folder().join(name), "").expect("write");
+    proxy.signal(Signal::USR1);
+    released(&proxy, 1);
+    assert_eq!(thief.rest().expect("its end"), b"");
+    let told = |event: &Event| event.message().contains("could not reach the sessions");
+    assert_eq!(proxy.log().find("why", told).level().as_str(), "ERROR");
+    assert_eq!(left_over(&proxy), 0);
+}
+
+/// Answers in the place of a process that was stopped, each question with the same.
+fn other_process(proxy: &Proxy, id: u32, answer: &'static str) {
+    let path = proxy.setup.folder().join(format!("state/leaving-{id}"));
+    let listener = UnixListener::bind(path).expect("bind");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a question");
+            let mut asked = String::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("the same stream"));
+            let _ = reader.read_line(&mut asked);
+            let _ = writeln!(stream, "{answer}");
+        }
+    });
+}
+
+#[test]
+fn a_stopped_process_that_refuses_to_answer_or_tells_no_names_is_not_taken_for_one_without_sessions()
+ {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let _session = logged_in(&proxy, 1, ANNA);
+    let expel = |whose: &str| proxy.setup.command(&["expel", whose]).text;
+    assert!(!expel(ANNA.0).contains("process"));
+    let full = r#"{"is":"refused","message":"8 operators are connected already; try again"}"#;
+    other_process(&proxy, 4_000_001, full);
+    let text = expel(ANNA.0);
+    assert!(text.contains("does not answer"), "{text}");
+    // As the version before last answered.
+    let older = r#"{"is":"held","sessions":[{"number":7,"user":"c0ffee","client":"192.0.2.1"}]}"#;
+    other_process(&proxy, 4_000_002, older);
+    let text = expel(ANNA.0);
+    assert!(
+        text.contains("of an older version still has sessions (1)"),
+        "{text}"
+    );
+    assert_eq!(left_over(&proxy), 1);
+}
+
 #[test]
 fn an_order_whose_operator_has_gone_meanwhile_is_kept_all_the_same() {
     let mail = Mail::start();
@@ -343,10 +492,7 @@ fn the_one_that_serves_leaves_when_its_supervisor_is_killed() {
     let mail = Mail::start();
     let proxy = managed(&mail).start();
     let mut held = logged_in(&proxy, 1, ANNA);
-    // The manager's child is the supervisor.
-    let children = format!("/proc/{0}/task/{0}/children", proxy.process_id());
-    let supervisor = std::fs::read_to_string(children).expect("its children");
-    let pid = supervisor.trim().parse().expect("one child");
+    let pid = i32::try_from(child_of(proxy.process_id())).expect("a number");
     let pid = rustix::process::Pid::from_raw(pid).expect("a process");
     rustix::process::kill_process(pid, Signal::KILL).expect("kill our own child");
     proxy.log().find("the release", |event| {

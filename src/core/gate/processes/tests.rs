@@ -294,3 +294,21 @@ fn the_room_that_a_crowd_of_users_took_is_given_back() {
     nothing_is_kept(&queue);
     assert!(queue.lock().lines.capacity() < 4_096);
 }
+
+#[test]
+fn sessions_of_processes_that_were_stopped_take_processes_of_postfix_until_they_end() {
+    let queue = queue(8, Some(5));
+    queue.elsewhere(3);
+    let held = queue.take(user(1), Purpose::Login).unwrap();
+    assert!(queue.take(user(2), Purpose::Login).is_none());
+    enter(&queue, 2, 20);
+    assert!(queue.advance().is_empty());
+    queue.elsewhere(2);
+    let (waiters, given) = granted(&queue);
+    assert_eq!(waiters, [20]);
+    queue.elsewhere(0);
+    for process in given.into_iter().chain([held]) {
+        queue.free(process);
+    }
+    nothing_is_kept(&queue);
+}

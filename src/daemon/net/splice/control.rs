@@ -38,6 +38,8 @@ pub enum EndOrder {
     Expelled = 1,
     /// Its place goes to another session.
     GaveWay = 2,
+    /// Gatepost stops, and nobody could reach it any more.
+    Drained = 3,
 }
 
 impl SpliceControl {
@@ -76,6 +78,7 @@ impl SpliceControl {
             match self.order.load(Ordering::Relaxed) {
                 0 => self.given.notified().await,
                 order if order == EndOrder::GaveWay as u8 => return SpliceEnd::GaveWay,
+                order if order == EndOrder::Drained as u8 => return SpliceEnd::Drained,
                 _ => return SpliceEnd::Expelled,
             }
         }

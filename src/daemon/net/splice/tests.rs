@@ -90,6 +90,7 @@ async fn an_order_ends_a_session_and_its_progress_says_whose_turn_it_is() {
     for (order, expected) in [
         (EndOrder::Expelled, "expelled"),
         (EndOrder::GaveWay, "gave-way"),
+        (EndOrder::Drained, "drained"),
     ] {
         let mut at = start(64, Handover::default());
         let progress = |octets, clients_turn| SpliceProgress {

@@ -84,6 +84,12 @@ impl Processes {
         }
     }
 
+    /// So many are held by sessions of processes that were stopped.
+    pub fn elsewhere(&self, sessions: usize) {
+        self.0.queue.elsewhere(sessions);
+        self.0.give_out();
+    }
+
     /// How many are out.
     pub fn counts(&self) -> ProcessCounts {
         self.0.queue.counts()
@@ -159,12 +165,14 @@ impl SharedProcesses {
                 logins,
                 exchanges,
                 logged_in,
+                elsewhere,
                 waiting,
             } = self.queue.counts();
             warn!(
                 logins,
                 exchanges,
                 logged_in,
+                elsewhere,
                 waiting,
                 "no process of Postfix was free in time for a login: it checks passwords too slowly, or needs more \
                  processes (default_process_limit, and upstream.processes with it)"

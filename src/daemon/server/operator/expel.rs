@@ -4,7 +4,6 @@
 //! a login that was under way.
 //! Not here: which sessions those are (`session::registry`), what is still trusted (`gate`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -13,7 +12,7 @@ use super::own::OwnAddresses;
 use super::{Operator, present, read_place, read_subject, values};
 use crate::admin::message::{BATCH, Response};
 use crate::report::record::Forgotten;
-use crate::server::predecessors::EndedSessions;
+use crate::server::predecessors::{EndedSessions, SessionOrder};
 use crate::session::registry::Whose;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::change::{Change, Expulsion, Fact};
@@ -198,10 +197,8 @@ impl Operator {
     /// Ends logged-in sessions, in whichever process.
     pub(in crate::server) async fn end(&self, whose: Whose) -> EndedSessions {
         let own = self.context.services.registry.expel(whose);
-        let judging = Arc::clone(&self.context.services.judging);
-        let meant =
-            move |name: &UserName, client| whose.is(Some(judging.gate().user_id(name)), client);
-        self.context.predecessors.end(meant).await.and(own)
+        let order = SessionOrder::Whose(whose);
+        self.context.predecessors.end(order).await.and(own)
     }
 
     async fn expel_place(&self, subject: Subject, now: Moment) -> Response {

@@ -3,7 +3,8 @@
 //! Not here: how the two find each other (`server::predecessors`), whose sessions an order is about (`expel`).
 
 use super::{Operator, expel};
-use crate::admin::message::{HeldMessage, Request, Response};
+use crate::admin::message::{HeldMessage, Request, Response, WhyEnded, WorkMessage};
+use crate::net::splice::EndOrder;
 use crate::session::registry::NumberedSession;
 
 /// What a process can answer.
@@ -38,11 +39,17 @@ impl Operator {
 
     /// The sessions of this process, for the next one.
     pub(super) fn held(&self) -> Response {
-        let held = self.context.services.registry.held().into_iter();
+        let held = self.context.services.registry.held(self.now()).into_iter();
         let message = |session: NumberedSession| HeldMessage {
             number: session.number,
             name: session.name.as_bytes().to_vec(),
             client: session.client.to_string(),
+            work: Some(WorkMessage {
+                lasts_s: session.work.seen.since(session.work.since).as_secs(),
+                still_s: session.work.still().as_secs(),
+                lately: session.work.lately,
+                clients_turn: session.work.clients_turn,
+            }),
         };
         Response::Held {
             sessions: held.map(message).collect(),
@@ -50,9 +57,13 @@ impl Operator {
     }
 
     /// Ends some of them, as the next process says.
-    pub(super) fn end_held(&self, numbers: Vec<u64>) -> Response {
+    pub(super) fn end_held(&self, numbers: Vec<u64>, why: WhyEnded) -> Response {
         let numbers = numbers.into_iter().collect();
-        let sessions = self.context.services.registry.end_numbered(&numbers);
+        let why = match why {
+            WhyEnded::ByOrder => EndOrder::Expelled,
+            WhyEnded::GaveWay => EndOrder::GaveWay,
+        };
+        let sessions = self.context.services.registry.end_numbered(&numbers, why);
         Response::Ended {
             message: expel::ended(sessions, 0),
             sessions: sessions as u64,

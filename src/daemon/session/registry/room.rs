@@ -16,25 +16,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Newcomer, NoRoom, RegistrySettings, SAMPLE};
+use super::elsewhere::{ElsewhereKey, GivesWay, LeftOverSessions};
+use super::work::{FEW, SILENT, SILENT_BOTH, SessionWork};
+use super::{Newcomer, NoRoom, RegistrySettings};
 use crate::net::splice::SpliceControl;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
-
-/// A session whose client says nothing for so long is silent, if Postfix has answered.
-const SILENT: Duration = Duration::from_secs(10);
-/// And so long, whichever side is to say something. To its own user's next login a session gives way only then.
-const SILENT_BOTH: Duration = Duration::from_secs(60);
-/// A session that is no older is at work.
-const AT_WORK: Duration = Duration::from_secs(60);
-/// A session that is older must move this many octets in [`SAMPLE`].
-const DAWDLING: Duration = Duration::from_secs(300);
-const LEAST_OCTETS: u32 = 500 * SAMPLE.as_secs() as u32;
-
-/// Users that hold fewer may use the reserve.
-const FEW: usize = 2;
 
 /// How many sessions may be logged in.
 #[derive(Clone, Copy, Debug)]
@@ -159,38 +148,16 @@ impl HeldSession {
         self.sampled = self.seen;
     }
 
-    /// Whether its client leaves Postfix waiting, or nothing has moved for a minute.
-    fn is_silent(&self, now: Moment) -> bool {
-        let least = match self.control.progress().clients_turn {
-            true => SILENT,
-            false => SILENT_BOTH,
-        };
-        now.since(self.moved) >= least
-    }
-
-    /// Why it could give way to a user that holds `own`, while its own user holds `weight`.
-    fn yields(&self, weight: usize, own: usize, now: Moment) -> Option<Yields> {
-        let age = now.since(self.since);
-        if weight <= own {
-            None
-        } else if self.is_silent(now) {
-            Some(Yields::Silent)
-        } else if age >= DAWDLING && self.lately < LEAST_OCTETS {
-            Some(Yields::Dawdling)
-        } else if age >= AT_WORK && weight >= own + FEW {
-            Some(Yields::OfMany)
-        } else {
-            None
+    /// How it works, as it was last looked at.
+    pub(super) fn work(&self, now: Moment) -> SessionWork {
+        SessionWork {
+            since: self.since,
+            moved: self.moved,
+            seen: now,
+            lately: self.lately,
+            clients_turn: self.control.progress().clients_turn,
         }
     }
-}
-
-/// Why a session may give way; the first reason to the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Yields {
-    OfMany,
-    Dawdling,
-    Silent,
 }
 
 /// Octets, counted round: only differences matter.
@@ -198,65 +165,92 @@ const fn low(octets: u64) -> u32 {
     (octets & 0xffff_ffff) as u32
 }
 
+/// A session, in whichever process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum HeldKey {
+    Elsewhere(ElsewhereKey),
+    Here((UserId, u64)),
+}
+
+impl HeldKey {
+    /// None: nobody tells.
+    const fn user(self) -> Option<UserId> {
+        match self {
+            Self::Here((user, _)) => Some(user),
+            Self::Elsewhere(key) => key.user,
+        }
+    }
+}
+
+/// All sessions that count.
+type Everybody = [(HeldKey, SessionWork, GivesWay)];
+
+/// All sessions that count.
+pub(super) fn everybody(
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    elsewhere: &LeftOverSessions,
+    now: Moment,
+) -> Vec<(HeldKey, SessionWork, GivesWay)> {
+    let here = held.iter();
+    let here = here.map(|(key, held)| (HeldKey::Here(*key), held.work(now), GivesWay::May));
+    let elsewhere = elsewhere.counted();
+    let elsewhere = elsewhere.map(|(key, work, may)| (HeldKey::Elsewhere(key), work, may));
+    here.chain(elsewhere).collect()
+}
+
 /// The session that gives way to a login of `user`, if there is one.
 pub(super) fn gives_way(
-    held: &BTreeMap<(UserId, u64), HeldSession>,
+    everybody: &Everybody,
     short: FullRoom,
     user: UserId,
     per_user: usize,
-    now: Moment,
-) -> Option<(UserId, u64)> {
+) -> Option<HeldKey> {
     match short {
-        FullRoom::OwnLimit => own_silent(held, user, SILENT_BOTH, now),
-        FullRoom::All(own) => least_missed(held, own, per_user, now),
+        FullRoom::OwnLimit => own_silent(everybody, user, SILENT_BOTH),
+        FullRoom::All(own) => least_missed(everybody, own, per_user),
         FullRoom::Common(own) => {
-            let other = least_missed(held, own, per_user, now);
-            other.or_else(|| own_silent(held, user, SILENT, now))
+            let other = least_missed(everybody, own, per_user);
+            other.or_else(|| own_silent(everybody, user, SILENT))
         }
     }
 }
 
 /// Of the sessions of users that hold more than `own`, the one that works least. Where its name counts together with
 /// others of one local part, the name among them that holds the most gives way.
-fn least_missed(
-    held: &BTreeMap<(UserId, u64), HeldSession>,
-    own: usize,
-    per_user: usize,
-    now: Moment,
-) -> Option<(UserId, u64)> {
-    let weights = weights(held, per_user);
+fn least_missed(everybody: &Everybody, own: usize, per_user: usize) -> Option<HeldKey> {
+    let weights = weights(everybody, per_user);
     let candidates = || {
-        held.iter().filter_map(|(key, held)| {
-            let name = weights.get(&key.0).copied().unwrap_or_default();
-            let why = held.yields(name.weight, own, now)?;
-            let idle = (Reverse(held.lately), Reverse(held.moved));
-            Some(((why, name.weight, idle), *key))
+        let able = everybody.iter().filter(|one| one.2 == GivesWay::May);
+        able.filter_map(|(key, work, _)| {
+            let user = key.user()?;
+            let name = weights.get(&user).copied().unwrap_or_default();
+            let why = work.yields(name.weight, own)?;
+            let idle = (Reverse(work.lately), Reverse(work.moved));
+            Some(((why, name.weight, idle), (user, *key)))
         })
     };
-    let (_, least) = candidates().max()?;
+    let (_, (least, key)) = candidates().max()?;
     let together = |user: UserId| {
         let name = weights.get(&user).copied().unwrap_or_default();
-        let is_one = user.local_part() == least.0.local_part() && name.is_merged();
+        let is_one = user.local_part() == least.local_part() && name.is_merged();
         is_one.then_some(name.own)
     };
-    if together(least.0).is_none() {
-        return Some(least);
+    if together(least).is_none() {
+        return Some(key);
     }
-    let of_group = candidates().filter_map(|(rank, key)| Some((together(key.0)?, rank, key)));
+    let of_group =
+        candidates().filter_map(|(rank, (user, key))| Some((together(user)?, rank, key)));
     of_group.max().map(|(_, _, key)| key)
 }
 
 /// Of a user's own sessions, the one that has been silent the longest, and for so long at least.
-fn own_silent(
-    held: &BTreeMap<(UserId, u64), HeldSession>,
-    user: UserId,
-    least: Duration,
-    now: Moment,
-) -> Option<(UserId, u64)> {
-    let own = held.range((user, 0)..=(user, u64::MAX));
-    let silent = own.filter(|(_, held)| held.is_silent(now) && now.since(held.moved) >= least);
-    let longest = silent.min_by_key(|(_, held)| held.moved);
-    longest.map(|(key, _)| *key)
+fn own_silent(everybody: &Everybody, user: UserId, least: Duration) -> Option<HeldKey> {
+    let own = everybody
+        .iter()
+        .filter(|(key, _, may)| key.user() == Some(user) && *may == GivesWay::May);
+    let silent = own.filter(|(_, work, _)| work.is_silent() && work.still() >= least);
+    let longest = silent.min_by_key(|(_, work, _)| work.moved);
+    longest.map(|(key, ..)| *key)
 }
 
 /// What a name holds, and what it is held to hold.
@@ -275,13 +269,10 @@ impl NameWeight {
 
 /// How many sessions each user holds; with names of one local part: all theirs, if these are more than `per_user`. There
 /// each name counts for as many as the one that is weighed, at most.
-fn weights(
-    held: &BTreeMap<(UserId, u64), HeldSession>,
-    per_user: usize,
-) -> BTreeMap<UserId, NameWeight> {
+fn weights(everybody: &Everybody, per_user: usize) -> BTreeMap<UserId, NameWeight> {
     let mut weights = BTreeMap::<UserId, NameWeight>::new();
-    for (user, _) in held.keys() {
-        weights.entry(*user).or_default().own += 1;
+    for user in everybody.iter().filter_map(|(key, ..)| key.user()) {
+        weights.entry(user).or_default().own += 1;
     }
     // By local part: how many names hold so many.
     let mut names = BTreeMap::<_, BTreeMap<usize, usize>>::new();

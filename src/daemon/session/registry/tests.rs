@@ -10,6 +10,8 @@ use crate::net::splice::SpliceProgress;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::{Gate, Keys};
 
+mod elsewhere;
+
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 
