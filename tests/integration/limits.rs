@@ -14,7 +14,7 @@ use serde_json::Value;
 use toml::toml;
 
 use crate::kit::client::{Client, auth_plain, loopback};
-use crate::kit::impostor::{Conduct, Impostor};
+use crate::kit::impostor::{Conduct, Fault, Impostor};
 use crate::kit::mail::ANNA;
 use crate::kit::proxy::{Event, Proxy, Setup};
 use crate::kit::{ports, wait};
@@ -259,19 +259,28 @@ fn logged_in(proxy: &Proxy, host: u8) -> Client {
 #[test]
 fn when_postfix_has_no_process_left_a_login_waits_for_one() {
     let impostor = Impostor::start(Conduct::Honest);
-    // Of three, one is the probe's.
-    let setup = before(&impostor).with("upstream.processes", 3);
+    // Of four, one is the probe's, and two are for sessions.
+    let setup = before(&impostor).with("upstream.processes", 4);
     let proxy = setup
         .with("networks.allow", vec![toml::Value::from("127.0.0.0/8")])
         .start();
     let mut first = logged_in(&proxy, 10);
-    let _second = logged_in(&proxy, 11);
+    impostor.conduct(Conduct::AtAuth(Fault::Silence));
+    let _checked = [11, 12].map(|host| {
+        let mut client = proxy.client(loopback(31, host));
+        client.greet();
+        client.send(format!("{}\r\n", auth_plain(ANNA)).as_bytes());
+        client
+    });
+    wait::until("both are asked about", || {
+        proxy.status()["processes"]["logins"] == 2
+    });
+    impostor.conduct(Conduct::Honest);
     thread::scope(|scope| {
-        let third = scope.spawn(|| logged_in(&proxy, 12));
+        let third = scope.spawn(|| logged_in(&proxy, 13));
         wait::until("the third waits", || {
             proxy.status()["processes"]["waiting"] == 1
         });
-        assert_eq!(proxy.status()["processes"]["logged-in"], 2);
         first.expect("QUIT", 221);
         drop(third.join().unwrap());
     });

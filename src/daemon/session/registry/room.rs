@@ -58,8 +58,8 @@ impl FullRoom {
 impl Rooms {
     pub(super) fn new(settings: RegistrySettings) -> Self {
         let processes = settings.processes.limit;
-        // Without a process for it no password is checked, and nobody can take anybody's place.
-        let all = processes.map(|all| (all - (all / 8).max(1)).max(1));
+        // Without a process for it no password is checked, and nobody can take anybody's place. One more is the probe's.
+        let all = processes.map(|all| all.saturating_sub((all / 8).max(2)).max(1));
         let common = processes.map(|all| all - all / 4);
         Self {
             per_user: settings.per_user,

@@ -281,7 +281,7 @@ fn one_name_that_comes_anew_all_the_time_hides_no_account_of_many_names() {
 
 #[test]
 fn a_session_at_work_stays_and_so_does_one_whose_postfix_is_at_work() {
-    let mut world = World::new(20, Some(8));
+    let mut world = World::new(20, Some(9));
     for name in ["a", "a", "a", "b", "c", "d", "e"] {
         assert_eq!(world.enter(name), Ok(()));
     }
@@ -390,6 +390,17 @@ fn a_session_that_began_before_all_remembered_orders_is_refused() {
     assert_eq!(entered, Err(NoRoom::Expelled));
     let new = world.newcomer(&anna, "203.0.113.7");
     assert!(world.registry.enter(new, world.now).is_ok());
+}
+
+#[test]
+fn of_however_few_processes_one_is_left_to_check_a_password_and_one_to_the_probe() {
+    for processes in 3..=20 {
+        let mut world = World::new(4, Some(processes));
+        let mut users = (0..).map(|n| format!("user{n}"));
+        while world.enter(&users.next().unwrap()).is_ok() {}
+        let held = world.registry.logged_in();
+        assert!(held > 0 && held + 2 <= processes, "{held} of {processes}");
+    }
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn sessions_of_a_process_that_does_not_answer_count_and_do_not_give_way() {
 
 #[test]
 fn sessions_whose_user_is_not_told_count_at_postfix_alone() {
-    let mut world = World::new(2, Some(8));
+    let mut world = World::new(2, Some(9));
     let busy = world.busy(MINUTE * 10);
     world.have_elsewhere(&[("", busy); 6]);
     assert_eq!(world.enter("anna"), Ok(()));
