@@ -85,7 +85,7 @@ fn before_postfix_was_ever_seen_clients_are_told_so_in_place_of_the_banner() {
         ErrorKind::UnexpectedEof
     );
     mail.start_postfix();
-    // Whoever comes then asks once more.
+    // The next client asks once more.
     client(&proxy).expect(&auth_plain(ANNA), 235);
 }
 

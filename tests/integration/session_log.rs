@@ -117,7 +117,7 @@ fn a_session_that_fails_for_its_form_is_one_line_at_info_in_ten_minutes_and_expl
         told.contains("last fault  no-mechanism, in session "),
         "{told}"
     );
-    // Whoever logs in after a fault is not told of.
+    // A client that logs in after a fault is not told of.
     let mut client = greeted(&proxy);
     client.expect("AUTH DIGEST-MD5", 504);
     client.expect(&auth_plain(ANNA), 235);

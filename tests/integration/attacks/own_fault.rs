@@ -1,4 +1,4 @@
-//! own_fault - messages that Postfix or Dovecot cannot take, whoever sends them
+//! own_fault - messages that Postfix or Dovecot cannot take, from any client
 //!
 //! What cannot be checked is the fault of its client alone. It does not say that nobody can log in, for then a balancer that asks
 //! whether logins work would take the machine out for one stranger's message.

@@ -76,7 +76,7 @@ fn an_account_with_a_listed_password_is_told_once_and_gone_when_it_is_changed() 
     let told = || std::fs::read_to_string(&kept).unwrap_or_default();
     wait_for_list(&proxy, 2);
     assert_eq!(proxy.log_in(loopback(66, 1), BERT), Some(235));
-    // Whoever guesses with a listed password tells nothing of the account.
+    // A guess with a listed password tells nothing of the account.
     let guess = User(BERT.0, "hunter2");
     assert_eq!(proxy.log_in(loopback(66, 1), guess), Some(535));
     assert_eq!(proxy.log_in(loopback(65, 1), ANNA), Some(235));

@@ -58,7 +58,7 @@ fn limited_at_banner(mail: &Mail) -> Proxy {
     setup.with("limits.client.burst", 1).start()
 }
 
-/// Whoever is unknown is refused, and who that is only AUTH says.
+/// An unknown user is refused, and only AUTH says which user it is.
 fn limited_at_auth(mail: &Mail) -> Proxy {
     let setup = Setup::before(mail).with("settling", "0s");
     let proxy = setup.with("limits.unknown.burst", 1).start();

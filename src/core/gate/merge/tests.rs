@@ -93,7 +93,7 @@ fn a_login_at_one_machine_makes_the_pair_familiar_at_the_other() {
 }
 
 #[test]
-fn a_forgotten_user_stays_forgotten_whoever_tells_of_old_logins_and_a_new_login_counts() {
+fn a_forgotten_user_stays_forgotten_when_old_logins_are_told_and_a_new_login_counts() {
     let (here, there, late) = (gate(), gate(), gate());
     let mut logins = Vec::new();
     here.learn(&user("anna"), client(HOME), NOW, NOW, &mut logins);

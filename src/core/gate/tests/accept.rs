@@ -76,7 +76,7 @@ fn neighbours_of_an_empty_network_are_refused_and_others_are_not() {
 }
 
 #[test]
-fn whoever_might_be_let_in_all_the_same_is_not_refused() {
+fn a_client_that_might_be_let_in_all_the_same_is_not_refused() {
     // Its password may be asked about again, after a minute.
     let mut world = exhausted(FAR);
     world.pass(MINUTE);

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_is_that_of_the_first_machine_whoever_tells_it() {
+    fn the_clock_is_that_of_the_first_machine_by_whichever_it_is_told() {
         let clock = MeshClock::new("mx2");
         let told = |by: &str, reference: &str, common| {
             clock.told(by, &reading(reference, common), (NOW, NOW));

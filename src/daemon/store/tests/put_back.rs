@@ -24,7 +24,7 @@ fn put_file(from: &Path, to: &Path, way: Way) {
     file.set_modified(modified).unwrap();
 }
 
-/// A state with anna, and bans of two clients, the second in a journal: of the same length whoever they are.
+/// A state with anna, and bans of two clients, the second in a journal. Its files have the same length for any two addresses.
 fn state(directory: &Path, bans: [u32; 2]) -> (Store, Gate) {
     let (mut store, gate) = anna(directory);
     ban(&mut store, &gate, bans[0]);

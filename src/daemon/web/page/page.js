@@ -407,7 +407,7 @@ const ban = (subject) => command(`Ban ${subject} for a day, and end its sessions
 const lift = (subject) => command(`End the ban of ${subject}?`, { do: "bans-remove", subject });
 const isPlace = (name) => /^[0-9a-f:.]*([:.])[0-9a-f:.]*(\/\d+)?$/i.test(name);
 
-// Whoever tries it chose the name, and the command would take it for the address.
+// The client that tries it chose the name, and the command would take it for the address.
 const unclear = (target) => tell(`The user's name ${target} reads as an address: use the commands`);
 
 function forgive(target, isUser) {

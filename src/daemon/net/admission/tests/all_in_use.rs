@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// So many strangers, each at an address of its own.
+fn strangers(admission: &Admission, count: u32) -> Vec<Slot> {
+    (0..count)
+        .map(|number| admission.stranger(number).unwrap())
+        .collect()
+}
+
 #[test]
 fn the_allow_list_is_limited_by_the_total_only() {
     let admission = of(&AdmissionSettings {
@@ -73,9 +80,7 @@ fn when_all_sessions_are_in_use_the_oldest_stranger_is_evicted() {
 #[test]
 fn a_logged_in_client_is_not_evicted_and_new_ones_are_turned_away() {
     let admission = admission_for(3);
-    let held: Vec<Slot> = (0..3)
-        .map(|number| admission.stranger(number).unwrap())
-        .collect();
+    let held = strangers(&admission, 3);
     held[0].logged_in();
     let fourth = admission.stranger(4).unwrap();
     assert!(!is_evicted(&held[0]));
@@ -115,9 +120,7 @@ async fn the_evicted_session_is_woken() {
 #[test]
 fn strangers_never_use_the_reserve_for_familiar_networks() {
     let admission = admission_for(400);
-    let strangers: Vec<Slot> = (0..300)
-        .map(|number| admission.stranger(number).unwrap())
-        .collect();
+    let strangers = strangers(&admission, 300);
     assert_eq!(admission.counts().evicted, 0);
     let _one_more = admission.stranger(300).unwrap();
     assert_eq!(admission.counts().evicted, 1);
@@ -146,9 +149,7 @@ fn strangers_never_use_the_reserve_for_familiar_networks() {
 #[test]
 fn one_familiar_network_uses_at_most_fifty_of_the_reserve() {
     let admission = admission_for(400);
-    let _strangers: Vec<Slot> = (0..300)
-        .map(|number| admission.stranger(number).unwrap())
-        .collect();
+    let _strangers = strangers(&admission, 300);
     // 51 from one /24, though from many clients.
     let mut in_network: Vec<Slot> = (0..50)
         .map(|n| admission.familiar(25_600 + n))
@@ -196,9 +197,7 @@ fn beyond_the_reserve_familiar_clients_are_evicted_after_all_strangers() {
 #[test]
 fn no_more_are_evicted_at_once_than_the_slack_holds() {
     let admission = admission_for(8);
-    let _slow: Vec<Slot> = (0..6)
-        .map(|number| admission.stranger(number).unwrap())
-        .collect();
+    let _slow = strangers(&admission, 6);
     let most = 8 / 8 + EVICTION_SLACK;
     let mut held = Vec::new();
     for number in 0..most {

@@ -18,10 +18,20 @@ async fn next_balancer(listener: &mut Listener) -> Balancer {
     }
 }
 
+/// A balancer that has sent these octets, and its end of the connection.
+async fn balancer_with(
+    listener: &mut Listener,
+    from: &str,
+    octets: &[u8],
+) -> (TcpStream, Balancer) {
+    let mut outside = connect_from(from, listener.local_addr()).await.unwrap();
+    outside.write_all(octets).await.unwrap();
+    (outside, next_balancer(listener).await)
+}
+
 #[tokio::test]
 async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
     let mut listener = behind_balancer();
-    let to = listener.local_addr();
     let admission = admission();
     let announce = |client: &str| {
         let mut header = Vec::new();
@@ -31,12 +41,8 @@ async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
         header
     };
 
-    let mut outside = connect_from("127.0.9.1", to).await.unwrap();
-    outside
-        .write_all(&announce("203.0.113.7:1234"))
-        .await
-        .unwrap();
-    let balancer = next_balancer(&mut listener).await;
+    let header = announce("203.0.113.7:1234");
+    let (_outside, balancer) = balancer_with(&mut listener, "127.0.9.1", &header).await;
     let accepted = balancer
         .read_header(SOON, all_but(&admission, "127.0.9.1"))
         .await
@@ -44,12 +50,8 @@ async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
     assert_eq!(accepted.client.to_string(), "203.0.113.7:1234");
     assert_eq!(accepted.listener.to_string(), "198.51.100.1:465");
 
-    let mut outside = connect_from("127.0.9.1", to).await.unwrap();
-    outside
-        .write_all(&announce("203.0.113.8:1234"))
-        .await
-        .unwrap();
-    let balancer = next_balancer(&mut listener).await;
+    let header = announce("203.0.113.8:1234");
+    let (mut outside, balancer) = balancer_with(&mut listener, "127.0.9.1", &header).await;
     let refused = balancer
         .read_header(SOON, all_but(&admission, "203.0.113.8"))
         .await
@@ -71,15 +73,11 @@ async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
 async fn a_health_check_is_admitted_by_its_own_address() {
     let mut listener = behind_balancer();
     let admission = admission();
-    let mut outside = connect_from("127.0.9.3", listener.local_addr())
-        .await
-        .unwrap();
     let mut header = Vec::new();
     proxy_header::announce_probe(Version::V2, &mut header);
-    outside.write_all(&header).await.unwrap();
+    let (outside, balancer) = balancer_with(&mut listener, "127.0.9.3", &header).await;
 
-    let accepted = next_balancer(&mut listener)
-        .await
+    let accepted = balancer
         .read_header(SOON, all_but(&admission, "127.0.9.1"))
         .await
         .unwrap();
@@ -92,10 +90,7 @@ async fn a_health_check_is_admitted_by_its_own_address() {
 async fn a_balancer_without_a_header_is_closed_at_the_deadline() {
     let mut listener = behind_balancer();
     let admission = admission();
-    let mut outside = connect_from("127.0.9.3", listener.local_addr())
-        .await
-        .unwrap();
-    let balancer = next_balancer(&mut listener).await;
+    let (mut outside, balancer) = balancer_with(&mut listener, "127.0.9.3", b"").await;
     let fault = balancer
         .read_header(Duration::ZERO, all_but(&admission, "127.0.9.1"))
         .await
